@@ -1,0 +1,315 @@
+"""The command `codec`: one short function a subcommand."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import time
+import traceback
+import warnings
+from pathlib import Path
+
+from absl import app, flags
+from absl.flags import argparse_flags
+
+import codec
+from codec import files, pipeline
+from codec.errors import CodecError
+from codec.media import image
+from codec.rate_control import Target
+
+SUFFIX = ".tfci"
+
+
+def run() -> None:
+    """The entry point of the installed command."""
+    if "--debug" not in sys.argv:
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+        warnings.simplefilter("ignore")
+    try:
+        app.run(lambda args: args.command(args), flags_parser=_parse)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except Exception as error:
+        if "--debug" in sys.argv:
+            traceback.print_exc()
+        _complain(str(error) if isinstance(error, CodecError) else
+                  f"unexpected {type(error).__name__}: {error} (--debug shows where)")
+        sys.exit(1)
+
+
+def _parse(argv: list[str]):
+    flags.FLAGS.mark_as_parsed()        # absl has none here that a user could set
+    return _parser().parse_args(argv[1:])
+
+
+def _parser() -> argparse_flags.ArgumentParser:
+    parser = argparse_flags.ArgumentParser(
+        prog="codec", description="A learned codec for pictures.", inherited_absl_flags=None)
+    parser.add_argument("--version", action="version", version=f"codec {codec.__version__}")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+
+    def add(name, command, text, *positional, **options):
+        sub = commands.add_parser(name, help=text, description=text, inherited_absl_flags=None)
+        for args in positional:
+            sub.add_argument(args[0], **args[1])
+        for option in options.get("with_", ()):
+            sub.add_argument(*option[0], **option[1])
+        sub.add_argument("--debug", action="store_true", help="show tracebacks and all messages")
+        sub.set_defaults(command=command)
+
+    out = (["-o"], dict(dest="output", metavar="FILE|DIR", help="where to write; - is stdout"))
+    force = (["--force"], dict(action="store_true", help="overwrite existing files"))
+    as_json = (["--json"], dict(action="store_true", help="one JSON object a file"))
+    threads = (["--threads"], dict(type=_positive, metavar="N", help="cores to use"))
+    deep = (["-r"], dict(dest="deep", action="store_true", help="folders with all below them"))
+    pixels = (["--max-pixels"], dict(type=_positive, default=pipeline.MAX_PIXELS, metavar="N",
+                                     help="refuse larger pictures (default %(default)s)"))
+    extra = (["--model"], dict(metavar="DIR", help="a model folder to search first"))
+    add("compress", compress, "Pictures to .tfci files.",
+        ("inputs", dict(nargs="+", metavar="INPUT", help="picture, folder, or - for stdin")),
+        with_=[out,
+               (["-q", "--quality"], dict(type=_quality, metavar="1..100", help="default 75")),
+               (["--target-size"], dict(type=_size, metavar="BYTES", help="as 200K; the most")),
+               (["--target-bpp"], dict(type=_amount, metavar="BPP", help="bits a pixel; the most")),
+               (["--target-psnr"], dict(type=_amount, metavar="DB", help="the least")),
+               (["--model"], dict(default=codec.DEFAULT_MODEL, metavar="NAME|DIR",
+                                  help="default %(default)s")),
+               (["--measure"], dict(action="store_true", help="decode again and report the PSNR")),
+               threads, as_json, force, deep, pixels])
+    add("decompress", decompress, ".tfci files to pictures (PNG unless -o says otherwise).",
+        ("inputs", dict(nargs="+", metavar="FILE", help=".tfci file, folder, or - for stdin")),
+        with_=[out, (["--crop"], dict(type=_crop, metavar="X,Y,W,H", help="only this part")),
+               extra, threads, as_json, force, deep, pixels])
+    one = ("file", dict(metavar="FILE", help=".tfci file, or - for stdin"))
+    add("info", info, "What is in a file, bytes by section.", one, with_=[as_json])
+    add("verify", verify, "Check every checksum and decode to symbols.", one,
+        with_=[extra, as_json, pixels])
+    add("models", models, "What is installed.", with_=[as_json])
+    add("train", train, "Make a model for your own pictures.",
+        ("data", dict(metavar="DATA", help="folder of pictures or tar shards, or one tar")),
+        with_=[(["--config"], dict(default="photo", metavar="NAME", help="default %(default)s")),
+               (["--out"], dict(default="trained", metavar="DIR", help="default %(default)s")),
+               (["--minutes"], dict(type=_amount, help="length of the whole schedule")),
+               (["--resume"], dict(action="store_true", help="go on from DIR's checkpoint"))])
+    add("demo", demo, "A photograph through all of it, with a side-by-side page.",
+        ("picture", dict(nargs="?", metavar="PICTURE", help="default: a sample of scikit-image")),
+        with_=[(["-o"], dict(dest="output", default="codec-demo", metavar="DIR",
+                             help="default %(default)s")),
+               (["-q", "--quality"], dict(type=_quality, default=50, metavar="1..100"))])
+    add("doctor", doctor, "Which engine runs, versions, threads, and what is wrong.",
+        with_=[as_json])
+    return parser
+
+
+# ---- subcommands
+
+def compress(args) -> None:
+    wanted = args.quality, args.target_size, args.target_bpp, args.target_psnr
+    if wanted == (None,) * 4:
+        wanted = codec.DEFAULT_QUALITY, None, None, None
+    if sum(v is not None for v in wanted) > 1:
+        _complain("give one of --quality, --target-size, --target-bpp, --target-psnr")
+        sys.exit(2)
+    target, model = Target(*wanted), codec._find(args.model)
+
+    def one(job: files.Job) -> dict:
+        data = files.read(job.source, codec.MAX_BYTES)
+        picture = codec.read_picture(data, args.max_pixels)
+        blob, quality = pipeline.compress(picture, target, codec._engine(model, args.threads))
+        files.write(job.target, blob, args.force)
+        height, width = picture.pixels.shape[:2]
+        report = {"bytes": len(blob), "bpp": 8 * len(blob) / (height * width), "quality": quality,
+                  "model": model.name}
+        if args.measure:
+            decoded = codec.decompress(blob, model=args.model, max_pixels=args.max_pixels)
+            report["psnr"] = pipeline.psnr(picture.pixels, decoded.pixels)
+        notes = list(picture.notes)
+        if len(blob) > len(data):
+            notes.append(f"the result is larger than the input ({len(blob)} > {len(data)} bytes)")
+        return report | ({"notes": notes} if notes else {})
+
+    jobs = files.plan(args.inputs, args.output, image.SUFFIXES, lambda name: name + SUFFIX,
+                      args.deep)
+    _run_all(jobs, one, args)
+
+
+def decompress(args) -> None:
+    def one(job: files.Job) -> dict:
+        data = files.read(job.source, codec.MAX_BYTES)
+        picture = codec.decompress(data, crop=args.crop, model=args.model, threads=args.threads,
+                                   max_pixels=args.max_pixels)
+        suffix = image.DEFAULT_SUFFIX if job.target == files.STANDARD else Path(job.target).suffix
+        blob = image.write(picture, suffix)
+        files.write(job.target, blob, args.force)
+        height, width = picture.pixels.shape[:2]
+        return {"bytes": len(blob), "width": width, "height": height}
+
+    def rename(name: str) -> str:
+        name = name[:-len(SUFFIX)] if name.lower().endswith(SUFFIX) else name
+        return str(Path(name).with_suffix(image.DEFAULT_SUFFIX))
+
+    _run_all(files.plan(args.inputs, args.output, {SUFFIX}, rename, args.deep), one, args)
+
+
+def info(args) -> None:
+    _report_one(args, codec.info)
+
+
+def verify(args) -> None:
+    _report_one(args, lambda data: codec.verify(data, model=args.model, max_pixels=args.max_pixels))
+
+
+def models(args) -> None:
+    found = codec.models()
+    if args.json:
+        print(json.dumps(found))
+        return
+    print(f"{'name':<14}{'media':<10}{'kMAC/pixel (encode, decode)':<30}weights")
+    for model in found:
+        cost = model["kmac_per_pixel"]
+        print(f"{model['name']:<14}{model['media']:<10}"
+              f"{cost['encode']:>8.1f}{cost['decode']:>10.1f}{'':<12}{model['sha256'][:8]}")
+
+
+def train(args) -> None:
+    from models.training import run
+    try:
+        path = run.train_and_export(args.config, args.data, args.out, args.minutes, args.resume)
+    except (OSError, ValueError, FloatingPointError) as error:
+        raise CodecError(str(error)) from None
+    print(f"{path}: ready; use it as codec compress --model {path} ...")
+
+
+def demo(args) -> None:
+    from eval import demo as page
+    page.run(args.picture, Path(args.output), args.quality)
+
+
+def doctor(args) -> None:
+    from codec import doctor as check
+    report = check.examine()
+    print(json.dumps(report) if args.json else
+          "\n".join(f"{key:<26}{value}" for key, value in report.items() if key != "problems"))
+    for problem in report["problems"]:
+        _complain(problem)
+    sys.exit(1 if report["problems"] else 0)
+
+
+# ---- shared
+
+def _run_all(jobs: list[files.Job], one, args) -> None:
+    """Every job in turn; a bad one is reported and the rest go on; exit status 1 if any failed."""
+    from rich.console import Console
+    from rich.progress import track
+    bar = len(jobs) > 1 and sys.stderr.isatty()
+    failed = 0 if jobs else 1
+    if not jobs:
+        _complain("nothing to do: the folders hold no such files")
+    for job in track(jobs, "", console=Console(stderr=True), transient=True) if bar else jobs:
+        try:
+            files.check_target(job.target, args.force)
+            start = time.perf_counter()
+            report = one(job)
+            seconds = round(time.perf_counter() - start, 3)
+            report = {"input": job.source, "output": job.target} | report | {"seconds": seconds}
+            _show(report, args.json, sys.stderr if job.target == files.STANDARD else sys.stdout)
+        except (CodecError, MemoryError) as error:
+            failed += 1
+            _complain(f"{job.source}: {error or 'not enough memory'}")
+            if args.debug:
+                traceback.print_exc()
+        except BrokenPipeError:
+            raise
+        except Exception as error:
+            failed += 1
+            _complain(f"{job.source}: unexpected {type(error).__name__}: {error}"
+                      " (--debug shows where)")
+            if args.debug:
+                traceback.print_exc()
+    sys.exit(1 if failed else 0)
+
+
+def _show(report: dict, as_json: bool, stream) -> None:
+    notes = report.get("notes", [])
+    if as_json:
+        print(json.dumps(report), file=stream, flush=True)
+        return
+    for note in notes:
+        print(f"codec: note: {report['input']}: {note}", file=sys.stderr)
+    parts = [f"{report['bytes']:,} bytes"]
+    if "bpp" in report:
+        parts += [f"{report['bpp']:.4f} bpp", f"quality {report['quality']:.2f}"]
+    if "psnr" in report:
+        parts.append(f"{report['psnr']:.2f} dB")
+    if "width" in report:
+        parts.append(f"{report['width']}x{report['height']}")
+    parts.append(f"{report['seconds']:.2f} s")
+    print(f"{report['input']} -> {report['output']}  {'  '.join(parts)}", file=stream, flush=True)
+
+
+def _report_one(args, function) -> None:
+    try:
+        report = {"input": args.file} | function(files.read(args.file, codec.MAX_BYTES))
+    except CodecError as error:
+        raise CodecError(f"{args.file}: {error}") from None
+    if args.json:
+        print(json.dumps(report))
+    else:
+        for key, value in report.items():
+            print(f"{key:<12}{value}")
+
+
+def _complain(text: str) -> None:
+    print(f"codec: error: {text}", file=sys.stderr)
+
+
+def _amount(text: str) -> float:
+    number = float(text)
+    if not 0 < number < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text} is not allowed; it must be above 0")
+    return number
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not allowed; it must be 1 or more")
+    return int(text)
+
+
+def _quality(text: str) -> float:
+    number = float(text)
+    if not 1 <= number <= 100:
+        raise argparse.ArgumentTypeError(f"{text} is not allowed; it must be 1 to 100")
+    return number
+
+
+def _size(text: str) -> int:
+    """200000, 200K, 1.5M (thousands), 64Ki, 2Mi (1024s).
+
+    >>> _size("200K"), _size("1.5Mi")
+    (200000, 1572864)
+    """
+    units = {"ki": 1024, "mi": 1 << 20, "k": 1000, "m": 1000**2}
+    lower = text.lower().removesuffix("b")
+    for unit, factor in units.items():
+        if lower.endswith(unit):
+            return int(_amount(lower.removesuffix(unit)) * factor)
+    return _positive(lower)
+
+
+def _crop(text: str) -> tuple[int, int, int, int]:
+    parts = text.split(",")
+    if len(parts) != 4 or not all(part.strip().isdecimal() for part in parts):
+        raise argparse.ArgumentTypeError(f"{text} is not allowed; give X,Y,W,H in pixels")
+    x, y, width, height = map(int, parts)
+    return x, y, width, height
+
+
+if __name__ == "__main__":
+    run()

@@ -1,0 +1,61 @@
+"""`codec doctor`: what this installation is made of, and what is wrong with it."""
+
+from __future__ import annotations
+
+import os
+import platform
+from importlib import metadata
+
+import codec
+from codec import engines, pipeline
+from models import zoo
+
+PACKAGES = ("numpy", "pillow", "constriction", "safetensors", "tensorflow",
+            "tensorflow-compression", "tensorflow-probability")
+
+
+def examine() -> dict:
+    """Versions, threads, engine and models; "problems" lists one line for each thing amiss."""
+    problems: list[str] = []
+    report = {"codec": codec.__version__, "python": platform.python_version(),
+              "machine": platform.machine(), "cores": os.cpu_count()}
+    for package in PACKAGES:
+        try:
+            report[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            report[package] = "missing"
+            problems.append(f"{package} is not installed; run: python -m pip install {package}")
+    report["models"] = ", ".join(_check(model, problems) for model in _installed(problems))
+    if not report["models"]:
+        problems.append("no model is installed")
+    try:
+        report["engine"] = _try_engine()
+    except Exception as error:          # whatever keeps an engine from running is the finding
+        report["engine"] = "none"
+        problems.append(f"no engine runs: {type(error).__name__}: {error}")
+    return report | {"problems": problems}
+
+
+def _installed(problems: list[str]) -> list[zoo.InstalledModel]:
+    try:
+        return zoo.installed()
+    except zoo.ModelError as error:
+        problems.append(str(error))
+        return []
+
+
+def _check(model: zoo.InstalledModel, problems: list[str]) -> str:
+    try:
+        parts = model.params, model.latent_tables, model.hyper_synthesis
+        return f"{model.name} {model.digest.hex()}" if all(parts[:2]) else f"{model.name} (empty)"
+    except (zoo.ModelError, ValueError, KeyError) as error:
+        problems.append(str(error))
+        return f"{model.name} (damaged)"
+
+
+def _try_engine() -> str:
+    import numpy as np
+    engine = engines.load(zoo.find(codec.DEFAULT_MODEL))
+    y = pipeline.analyse(np.zeros([16, 16, 3], np.uint8), engine)
+    pipeline.synthesise(y, (0, 0, 16, 16), engine)
+    return engine.name

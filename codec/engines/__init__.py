@@ -1,0 +1,43 @@
+"""Who runs a network. An engine serves one installed model and four functions by name.
+
+    analysis         uint8  [H, W, 3]  -> float32 [H/16, W/16, M]     H, W multiples of 16
+    hyper_analysis   float32 [h, w, M] -> float32 [ceil(h/4), ceil(w/4), N]
+    hyper_synthesis  int32  [h, w, N]  -> int32   [4h, 4w, outputs], exact
+    synthesis        float32 [h, w, M] -> uint8   [16h, 16w, 3]
+
+`Engine` itself knows only the exact part, in NumPy: enough to check a file down to its symbols.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+HALO = {"analysis": 4, "hyper_analysis": 2, "hyper_synthesis": 1, "synthesis": 4}
+"""Cells (see tiling.windows) beyond which no output of a network depends on its input."""
+
+
+class Engine:
+    """The exact part of a model; needs nothing but NumPy."""
+
+    name = "numpy"
+
+    def __init__(self, model):
+        self.model = model
+
+    def analysis(self, pixels: np.ndarray) -> np.ndarray:
+        raise NotImplementedError(f"engine {self.name} runs no transforms")
+
+    def hyper_analysis(self, y: np.ndarray) -> np.ndarray:
+        raise NotImplementedError(f"engine {self.name} runs no transforms")
+
+    def hyper_synthesis(self, z: np.ndarray) -> np.ndarray:
+        return self.model.hyper_synthesis(z)
+
+    def synthesis(self, y: np.ndarray) -> np.ndarray:
+        raise NotImplementedError(f"engine {self.name} runs no transforms")
+
+
+def load(model, threads: int | None = None) -> Engine:
+    """The engine that runs the transforms of an installed model."""
+    from codec.engines.tensorflow import TensorFlowEngine
+    return TensorFlowEngine(model, threads)

@@ -1,0 +1,56 @@
+"""The reference engine: the trained TensorFlow model itself, on windows of any size."""
+
+from __future__ import annotations
+
+import os
+
+import numpy as np
+
+from codec.engines import Engine
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+
+class TensorFlowEngine(Engine):
+    """Runs a model with TensorFlow; importing it takes seconds, so it is made late.
+
+    threads: cores for one operation; None lets TensorFlow choose. It is fixed by the first engine
+    of a process.
+    """
+
+    name = "tensorflow"
+
+    def __init__(self, model, threads: int | None = None):
+        super().__init__(model)
+        import tensorflow as tf
+
+        from models import zoo
+        if threads:
+            try:
+                tf.config.threading.set_intra_op_parallelism_threads(threads)
+                tf.config.threading.set_inter_op_parallelism_threads(1)
+            except RuntimeError:        # already running: the first engine decided
+                pass
+        self._network = zoo.build(model.config, model.params)
+
+        def compiled(function, channels):
+            return tf.function(function, reduce_retracing=True, input_signature=[
+                tf.TensorSpec([1, None, None, channels], tf.float32)])
+
+        def pixels(y):
+            x = tf.clip_by_value(self._network.synthesis(y) * 255.0, 0.0, 255.0)
+            return tf.cast(tf.round(x), tf.uint8)
+
+        self._analysis = compiled(lambda x: self._network.analysis(x / 255.0), 3)
+        self._synthesis = compiled(pixels, model.config.latents)
+        if model.hyper_synthesis:
+            self._hyper_analysis = compiled(self._network.hyper_analysis, model.config.latents)
+
+    def analysis(self, pixels: np.ndarray) -> np.ndarray:
+        return self._analysis(pixels[None].astype(np.float32))[0].numpy()
+
+    def hyper_analysis(self, y: np.ndarray) -> np.ndarray:
+        return self._hyper_analysis(y[None])[0].numpy()
+
+    def synthesis(self, y: np.ndarray) -> np.ndarray:
+        return self._synthesis(y[None])[0].numpy()

@@ -1,0 +1,286 @@
+"""The life of a picture, top to bottom: analyse, choose the rate, code, write; and back.
+
+    pixels -> y -> gain -> z -> table indexes and means -> symbols -> bytes
+    bytes -> symbols of z -> table indexes and means -> symbols of y -> y -> pixels
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from codec import bitstream, entropy_coder, rate_control, tiling
+from codec.bitstream import Header, Section
+from codec.engines import HALO, Engine
+from codec.errors import CodecError
+from codec.media.image import Picture, pack_alpha, unpack_alpha
+
+CELL = 16               # pixels a latent spans
+HYPER_CELL = 4          # latents a hyper-latent spans
+TILE = 1024             # pixels a coded tile spans
+WINDOW = 64             # cells a window of the transforms spans
+MAX_PIXELS = 1 << 27
+
+
+# ---- compress
+
+def compress(picture: Picture, target: rate_control.Target, engine: Engine) -> tuple[bytes, float]:
+    """A picture -> (the bytes of its .tfci file, the quality that was used).
+
+    Raises:
+        CodecError: if the target is out of reach.
+    """
+    y = analyse(picture.pixels, engine)
+    extras = _extra_sections(picture)
+
+    def attempt(quality: float) -> bytes:
+        return bitstream.write(_code(y, _header(picture, quality, engine), extras, engine))
+
+    quality = choose_quality(target, picture, y, attempt, engine)
+    return attempt(quality), quality
+
+
+def analyse(pixels: np.ndarray, engine: Engine) -> np.ndarray:
+    """pixels uint8 [H, W, 3] -> latents float32 [ceil(H/16), ceil(W/16), M], before any gain."""
+    height, width = (-(-n // CELL) for n in pixels.shape[:2])
+    pads = [(0, n * CELL - size) for n, size in zip((height, width), pixels.shape)]
+    padded = np.pad(pixels, [*pads, (0, 0)], mode="edge") if any(b for _, b in pads) else pixels
+    y = np.empty([height, width, engine.model.config.latents], np.float32)
+    for box, part in tiling.windows(engine.analysis, padded, (0, 0, height, width), WINDOW,
+                                    HALO["analysis"], CELL, 1):
+        tiling.cut(y, box)[:] = part
+    return y
+
+
+def choose_quality(target, picture: Picture, y, attempt, engine: Engine) -> float:
+    """The quality that meets the target; the latents are re-scaled, never analysed again."""
+    if target.quality is not None:
+        return rate_control.round_quality(target.quality)
+    if target.psnr is not None:
+        def psnr_at(quality: float) -> float:
+            return psnr(picture.pixels, _reconstruct(y, quality, picture, engine))
+        return rate_control.smallest_reaching(target.psnr, psnr_at)
+    height, width = picture.pixels.shape[:2]
+    limit = target.size if target.size is not None else target.bpp * height * width / 8
+    return rate_control.largest_within(limit, lambda quality: len(attempt(quality)))
+
+
+def _code(y: np.ndarray, header: Header, extras: list[Section], engine: Engine) -> list[Section]:
+    scaled, z = _quantise_hyper(y, header.quality, engine)
+    sections = [Section(bitstream.HEADER, header.pack()), *extras]
+    if z is not None:
+        channel = np.broadcast_to(np.arange(z.shape[2], dtype=np.uint16), z.shape)
+        coded = entropy_coder.encode(z, channel, engine.model.hyper_latent_tables)
+        sections.append(Section(bitstream.HYPER_LATENTS, coded))
+    for box in tile_boxes(header):
+        index, mean = _parameters(z, box, scaled.shape, engine)
+        symbols = _quantise(tiling.cut(scaled, box), mean)
+        coded = entropy_coder.encode(symbols, index, engine.model.latent_tables)
+        digest = struct.pack("<I", symbol_digest(header, z, symbols))
+        sections.append(Section(bitstream.LATENTS, digest + coded))
+    return sections
+
+
+def _quantise_hyper(y: np.ndarray, quality: float, engine: Engine):
+    """(y at the quality's gain, z int32 or None)."""
+    scaled = y * engine.model.gain(quality)
+    if engine.model.hyper_synthesis is None:
+        return scaled, None
+    height, width = (-(-n // HYPER_CELL) for n in y.shape[:2])
+    z = np.empty([height, width, engine.model.config.hyper_latents], np.int32)
+    for box, part in tiling.windows(engine.hyper_analysis, scaled, (0, 0, height, width), WINDOW,
+                                    HALO["hyper_analysis"], HYPER_CELL, 1):
+        tiling.cut(z, box)[:] = np.rint(part)
+    return scaled, z
+
+
+def _parameters(z, box: tiling.Box, shape: tuple[int, ...], engine: Engine):
+    """(table index, mean) of every latent in a box; shape is that of all latents."""
+    top, left, bottom, right = box
+    if z is None:
+        size = bottom - top, right - left, shape[2]
+        return np.broadcast_to(np.arange(size[2], dtype=np.uint16), size), np.float32(0)
+    cells = tiling.cover(box, HYPER_CELL)
+    out = np.concatenate([part for _, part in tiling.windows(
+        engine.hyper_synthesis, z, cells, 1 << 20, HALO["hyper_synthesis"], 1, HYPER_CELL)])
+    top, left = top - cells[0] * HYPER_CELL, left - cells[1] * HYPER_CELL
+    inner = top, left, top + box[2] - box[0], left + box[3] - box[1]
+    return engine.model.parameters(tiling.cut(out, inner))
+
+
+def _quantise(scaled: np.ndarray, mean) -> np.ndarray:
+    return np.rint(scaled - mean).astype(np.int32)
+
+
+def _reconstruct(y: np.ndarray, quality: float, picture: Picture, engine: Engine) -> np.ndarray:
+    """What a decoder will show at this quality, uint8 [H, W, 3], without the detour by bytes."""
+    scaled, z = _quantise_hyper(y, quality, engine)
+    header = _header(picture, quality, engine)
+    for box in tile_boxes(header):
+        _, mean = _parameters(z, box, y.shape, engine)
+        tile = tiling.cut(scaled, box)
+        tile[:] = _quantise(tile, mean) + mean
+    scaled *= engine.model.gain(quality, inverse=True)
+    return _finish(synthesise(scaled, (0, 0, header.height, header.width), engine), picture.gray)
+
+
+def _header(picture: Picture, quality: float, engine: Engine) -> Header:
+    height, width = picture.pixels.shape[:2]
+    media = "picture", "gray" if picture.gray else "RGB"
+    return Header(media, width, height, TILE, quality, engine.model.digest, engine.model.name)
+
+
+def _extra_sections(picture: Picture) -> list[Section]:
+    pairs = [(bitstream.ICC, picture.icc), (bitstream.EXIF, picture.exif),
+             (bitstream.XMP, picture.xmp)]
+    if picture.alpha is not None:
+        pairs.append((bitstream.ALPHA, pack_alpha(picture.alpha)))
+    return [Section(kind, payload) for kind, payload in pairs if payload]
+
+
+# ---- decompress
+
+@dataclass(frozen=True)
+class Stream:
+    """A parsed file: its header, and the payloads of its sections."""
+
+    header: Header
+    hyper_latents: bytes | None
+    latents: list[bytes]
+    extras: dict[str, bytes]
+    sizes: list[tuple[str, int]]
+
+
+def parse(blob: bytes, max_pixels: int = MAX_PIXELS) -> Stream:
+    """Checks the container and what belongs together in it; no model is needed.
+
+    Raises:
+        CodecError: if it is damaged, incomplete, or larger than allowed.
+    """
+    sections = bitstream.read(blob)
+    if not sections or sections[0].type != bitstream.HEADER:
+        raise CodecError("damaged: the header is missing")
+    header = Header.unpack(sections[0].payload)
+    if header.width * header.height > max_pixels:
+        raise CodecError(f"is {header.width}x{header.height} pixels; "
+                         f"allowed are {max_pixels} (--max-pixels raises it)")
+    latents = [s.payload for s in sections if s.type == bitstream.LATENTS]
+    others = [s for s in sections[1:] if s.type != bitstream.LATENTS]
+    extras = {s.type: s.payload for s in others}
+    expected = len(tile_boxes(header))
+    if len(latents) != expected:
+        raise CodecError(f"cut short or damaged: holds {len(latents)} of {expected} tiles")
+    repeated = len(extras) != len(others) or bitstream.HEADER in extras
+    if repeated or any(len(payload) < 4 for payload in latents):
+        raise CodecError("damaged: its sections contradict each other")
+    sizes = [(s.type, len(s.payload)) for s in sections]
+    return Stream(header, extras.pop(bitstream.HYPER_LATENTS, None), latents, extras, sizes)
+
+
+def decompress(stream: Stream, engine: Engine, crop: tiling.Box | None = None) -> Picture:
+    """A parsed file -> its picture, or the crop (top, left, bottom, right) of it in pixels.
+
+    Only the tiles that the crop needs are decoded.
+
+    Raises:
+        CodecError: if the latents do not decode to what was written, or the crop lies outside.
+    """
+    header = stream.header
+    area = crop or (0, 0, header.height, header.width)
+    if not (0 <= area[0] < area[2] <= header.height and 0 <= area[1] < area[3] <= header.width):
+        raise CodecError(f"crop {area[1]},{area[0]},{area[3] - area[1]},{area[2] - area[0]} is not "
+                         f"inside the picture of {header.width}x{header.height} pixels")
+    shape = latent_shape(header, engine)
+    needed = tiling.grow(tiling.cover(area, CELL), HALO["synthesis"], *shape[:2])
+    y = np.zeros(shape, np.float32)
+    gain = engine.model.gain(header.quality, inverse=True)
+    for box, symbols, mean in decode_symbols(stream, engine, needed):
+        tiling.cut(y, box)[:] = (symbols + mean) * gain
+    gray = header.media[1] == "gray"
+    pixels = _finish(synthesise(y, area, engine), gray)
+    extras, alpha = stream.extras, None
+    if bitstream.ALPHA in extras:
+        alpha = unpack_alpha(extras[bitstream.ALPHA], header.width, header.height)
+        alpha = tiling.cut(alpha, area)
+    return Picture(pixels, gray, alpha, extras.get(bitstream.ICC), extras.get(bitstream.EXIF),
+                   extras.get(bitstream.XMP))
+
+
+def decode_symbols(stream: Stream, engine: Engine, needed: tiling.Box | None = None
+                   ) -> Iterator[tuple[tiling.Box, np.ndarray, np.ndarray]]:
+    """Yields (box in latents, symbols int32, means) for every tile that touches `needed`.
+
+    This part is exact: every machine gets the same integers, or an error.
+    """
+    header, model = stream.header, engine.model
+    shape, z = latent_shape(header, engine), None
+    if (stream.hyper_latents is None) != (model.hyper_synthesis is None):
+        raise CodecError("damaged: hyper-latents do not fit the model")
+    if stream.hyper_latents is not None:
+        size = *(-(-n // HYPER_CELL) for n in shape[:2]), model.config.hyper_latents
+        channel = np.broadcast_to(np.arange(size[2], dtype=np.uint16), size)
+        z = entropy_coder.decode(stream.hyper_latents, channel, model.hyper_latent_tables)
+    for box, payload in zip(tile_boxes(header), stream.latents):
+        if needed and (box[0] >= needed[2] or box[2] <= needed[0]
+                       or box[1] >= needed[3] or box[3] <= needed[1]):
+            continue
+        index, mean = _parameters(z, box, shape, engine)
+        symbols = entropy_coder.decode(payload[4:], index, model.latent_tables)
+        if struct.unpack_from("<I", payload)[0] != symbol_digest(header, z, symbols):
+            raise CodecError("damaged: latents differ from those that were written")
+        yield box, symbols, mean
+
+
+def synthesise(y: np.ndarray, area: tiling.Box, engine: Engine) -> np.ndarray:
+    """Latents, gain undone -> pixels uint8 of an area given in pixels."""
+    top, left, bottom, right = area
+    out = np.empty([bottom - top, right - left, 3], np.uint8)
+    for box, part in tiling.windows(engine.synthesis, y, tiling.cover(area, CELL), WINDOW,
+                                    HALO["synthesis"], 1, CELL):
+        y0, x0 = box[0] * CELL - top, box[1] * CELL - left
+        part = part[max(0, -y0):, max(0, -x0):]
+        target = out[max(0, y0):, max(0, x0):][:part.shape[0], :part.shape[1]]
+        target[:] = part[:target.shape[0], :target.shape[1]]
+    return out
+
+
+# ---- shared
+
+def latent_shape(header: Header, engine: Engine) -> tuple[int, int, int]:
+    return -(-header.height // CELL), -(-header.width // CELL), engine.model.config.latents
+
+
+def tile_boxes(header: Header) -> list[tiling.Box]:
+    """The coded tiles, in latents, in file order."""
+    size = -(-header.height // CELL), -(-header.width // CELL)
+    return tiling.boxes(*size, header.tile // CELL)
+
+
+def symbol_digest(header: Header, z: np.ndarray | None, symbols: np.ndarray) -> int:
+    """CRC-32 of the header, all hyper-latents and a tile's symbols, as little-endian int32."""
+    crc = zlib.crc32(header.pack())
+    if z is not None:
+        crc = zlib.crc32(z.astype("<i4").data, crc)
+    return zlib.crc32(np.ascontiguousarray(symbols, "<i4").data, crc)
+
+
+def psnr(a: np.ndarray, b: np.ndarray) -> float:
+    """Peak signal-to-noise ratio in dB of two uint8 arrays, over all their samples.
+
+    >>> round(psnr(np.zeros([2, 2, 3], np.uint8), np.full([2, 2, 3], 1, np.uint8)), 2)
+    48.13
+    """
+    error = np.mean((a.astype(np.float32) - b.astype(np.float32)) ** 2, dtype=np.float64)
+    return float("inf") if error == 0 else float(10 * np.log10(255**2 / error))
+
+
+def _finish(pixels: np.ndarray, gray: bool) -> np.ndarray:
+    """Gray pictures have three equal channels."""
+    if not gray:
+        return pixels
+    mean = np.rint(pixels.mean(2, keepdims=True)).astype(np.uint8)
+    return np.repeat(mean, 3, 2)

@@ -1,0 +1,86 @@
+"""Rate-distortion curves and BD-rates over a folder: `python -m eval.rate_distortion FOLDER`.
+
+Every point comes from a real file that was decoded again. Curves are means over pictures of bpp
+and of PSNR-RGB at each quality; the BD-rate is that of the mean curves (PCHIP).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+import numpy as np
+from scipy.interpolate import PchipInterpolator
+
+import codec
+from eval import baselines, metrics
+
+OURS = (5, 12, 20, 28, 36, 44, 52, 60, 68, 76, 84, 92)
+JPEG = (5, 10, 15, 20, 30, 40, 50, 60, 70, 80, 85, 90, 93, 95)
+WEBP = (1, 5, 10, 20, 35, 50, 65, 75, 82, 88, 92, 95)
+
+
+def measure(paths: list[Path], model: str) -> dict[str, list]:
+    """Codec name -> [quality, picture, (bpp, dB)], every value measured."""
+    curves: dict[str, list] = {"codec": [], "JPEG 4:2:0": [], "WebP": []}
+    for path in paths:
+        pixels = codec.read_picture(path).pixels
+        curves["codec"].append([_point(pixels, blob, codec.decompress(blob, model=model).pixels)
+                                for q in OURS
+                                for blob in [codec.compress(pixels, quality=q, model=model)]])
+        for name, qualities in (("JPEG 4:2:0", JPEG), ("WebP", WEBP)):
+            curves[name].append([_point(pixels, blob, baselines.decode(blob))
+                                 for q in qualities
+                                 for blob in [baselines.encode(name, pixels, q)]])
+    return {name: np.swapaxes(points, 0, 1).tolist() for name, points in curves.items()}
+
+
+def _point(pixels, blob: bytes, decoded) -> tuple[float, float]:
+    return 8 * len(blob) / (pixels.shape[0] * pixels.shape[1]), metrics.psnr(pixels, decoded)
+
+
+def bd_rate(anchor, test, low: float, high: float) -> float:
+    """Percent of rate that `test` needs more than `anchor` at equal PSNR; curves are [(bpp, dB)].
+
+    Only what lies in low <= bpp <= high counts, the curves being interpolated at the ends.
+
+    >>> curve = [(0.1 * 1.3**i, 28.0 + i) for i in range(9)]
+    >>> round(bd_rate(curve, [(0.7 * r, d) for r, d in curve], 0, 9), 3)
+    -30.0
+    """
+    from bjontegaard import bd_rate as bd
+    (rate_a, dist_a), (rate_t, dist_t) = (np.array(_cut(c, low, high)).T for c in (anchor, test))
+    return float(bd(rate_a, dist_a, rate_t, dist_t, method="pchip", require_matching_points=False,
+                    min_overlap=0))
+
+
+def _cut(curve, low: float, high: float) -> list:
+    rate, db = np.array(sorted(curve)).T
+    between = PchipInterpolator(np.log(rate), db)
+    low, high = max(low, rate[0]), min(high, rate[-1])
+    inside = [(r, d) for r, d in zip(rate, db) if low < r < high]
+    return [(low, between(np.log(low))), *inside, (high, between(np.log(high)))]
+
+
+def main() -> None:
+    cli = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    cli.add_argument("folder", type=Path)
+    cli.add_argument("--model", default=codec.DEFAULT_MODEL)
+    cli.add_argument("--bpp", type=float, nargs=2, default=(0.15, 1.0), metavar=("LOW", "HIGH"))
+    cli.add_argument("--json", type=Path, metavar="FILE", help="keep every point")
+    args = cli.parse_args()
+    paths = sorted(p for p in args.folder.iterdir() if p.suffix.lower() in (".png", ".jpg"))
+    points = measure(paths, args.model)
+    means = {name: np.mean(curve, 1).tolist() for name, curve in points.items()}
+    for name, curve in means.items():
+        print(f"{name:<12}" + "  ".join(f"{bpp:.3f}/{db:.2f}" for bpp, db in curve))
+    for name in ("JPEG 4:2:0", "WebP"):
+        rate = bd_rate(means[name], means["codec"], *args.bpp)
+        print(f"BD-rate against {name}: {rate:+.1f} % ({args.bpp[0]}-{args.bpp[1]} bpp)")
+    if args.json:
+        args.json.write_text(json.dumps({"pictures": [p.name for p in paths], "points": points}))
+
+
+if __name__ == "__main__":
+    main()

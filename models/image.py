@@ -1,0 +1,154 @@
+"""Complete picture models: transforms, priors and gains, as trained and as exported."""
+
+from __future__ import annotations
+
+import numpy as np
+import tensorflow as tf
+import tensorflow_compression as tfc
+
+from models import priors, transforms
+from models.zoo import PictureConfig
+
+MEAN_UNITS = 2.0**priors.MEAN_BITS
+
+
+class PictureModel(tf.Module):
+    """Hyperprior autoencoder of variable rate.
+
+    Source: Balle et al., "Variational image compression with a scale hyperprior" (ICLR 2018);
+    means after Minnen et al. (NeurIPS 2018); gain vectors after Cui et al., "Asymmetric gained
+    deep image compression with continuous rate adaptation" (CVPR 2021).
+
+    >>> model = PictureModel(PictureConfig("small", channels=(8, 8), latents=12, hyper_latents=8))
+    >>> bpp, mse = model(tf.fill([1, 64, 64, 3], 128.0), tf.constant([0.5]))
+    >>> bpp.shape, mse.shape
+    (TensorShape([1]), TensorShape([1]))
+    """
+
+    def __init__(self, config: PictureConfig):
+        super().__init__(name="picture_model")
+        self.config = c = config
+        if c.family == "photo":
+            self.analysis = transforms.PhotoAnalysis(*c.channels, c.latents)
+            self.synthesis = transforms.PhotoSynthesis(*c.channels, c.latents)
+        elif c.family == "balle":
+            self.analysis = transforms.BalleAnalysis(*c.channels, c.latents)
+            self.synthesis = transforms.BalleSynthesis(*c.channels, c.latents)
+        else:
+            raise ValueError(f"family is {c.family!r}; allowed are 'photo' and 'balle'")
+        if c.hyper not in ("mean-scale", "scale", "none"):
+            raise ValueError(f"hyper is {c.hyper!r}; allowed are 'mean-scale', 'scale', 'none'")
+        if c.hyper != "none":
+            self.hyper_analysis = transforms.HyperAnalysis(c.hyper_latents, c.latents)
+            scale, offset = [8.0] * c.latents, [20.0] * c.latents
+            if c.hyper == "mean-scale":
+                scale, offset = scale + [MEAN_UNITS] * c.latents, offset + [0.0] * c.latents
+            self.hyper_synthesis = transforms.HyperSynthesis(
+                c.hyper_latents, np.array(scale), np.array(offset))
+        coded = c.latents if c.hyper == "none" else c.hyper_latents
+        self.prior = tfc.NoisyDeepFactorized(batch_shape=(coded,))
+        log_lambda = np.linspace(*np.log(c.lambdas), c.gains)
+        start = np.repeat(0.5 * (log_lambda - np.log(0.01))[:, None], c.latents, 1)
+        self.gain = tf.Variable(start.astype(np.float32), name="gain")
+        self.inverse_gain = tf.Variable(-start.astype(np.float32), name="inverse_gain")
+
+    def weights(self) -> dict[str, tf.Variable]:
+        """Every trainable variable by a stable name, in a fixed order."""
+        out = {"gain": self.gain, "inverse_gain": self.inverse_gain}
+        parts = [self.analysis, self.synthesis]
+        if self.config.hyper != "none":
+            parts += [self.hyper_analysis, self.hyper_synthesis]
+        for part in parts:
+            for v in part.trainable_variables:
+                out[f"{part.name}/{v.name.split(':')[0]}"] = v
+        for i, v in enumerate(self.prior.trainable_variables):
+            out[f"prior/{i:02d}_{v.name.split(':')[0]}"] = v
+        expected = len({id(v) for v in self.trainable_variables})
+        if len(out) != expected:
+            raise ValueError(f"{expected} variables have only {len(out)} names")
+        return out
+
+    def quality_lambda(self, q):
+        """lambda at q in 0..1 (quality 1..100): geometric between the two ends."""
+        low, high = np.log(self.config.lambdas)
+        return tf.exp(low + q * (high - low))
+
+    def gain_at(self, table, q):
+        """Log-linear interpolation between gain vectors: q [B] in 0..1 -> [B, 1, 1, M]."""
+        place = q * (self.config.gains - 1)
+        left = tf.clip_by_value(tf.cast(place, tf.int32), 0, self.config.gains - 2)
+        share = (place - tf.cast(left, tf.float32))[:, None]
+        log_gain = tf.gather(table, left) * (1 - share) + tf.gather(table, left + 1) * share
+        return tf.exp(log_gain)[:, None, None]
+
+    def __call__(self, x, q, seed=None):
+        """x [B, H, W, 3] in 0..255, q [B] in 0..1 -> (bits per pixel [B], squared error [B]).
+
+        With `seed` (int32 [2]) the likelihoods see uniform noise, as in training; without, the
+        rounded values: the estimate of what a file will hold. Rounding passes gradients through.
+        """
+        y = self.analysis(x / 255.0) * self.gain_at(self.gain, q)
+        if self.config.hyper == "none":
+            symbols = transforms.straight_through_round(y)
+            likelihood, mean, bits = self.prior.prob(noisy(y, symbols, seed, 1)), 0.0, 0.0
+        else:
+            z = self.hyper_analysis(y)
+            z_symbols = transforms.straight_through_round(z)
+            bits = total_bits(self.prior.prob(noisy(z, z_symbols, seed, 0)))
+            index, mean = self.parameters(z_symbols, tf.shape(y))
+            symbols = transforms.straight_through_round(y - mean)
+            likelihood = gaussian_likelihood(noisy(y - mean, symbols, seed, 1), index)
+        pixels = tf.cast(tf.shape(x)[1] * tf.shape(x)[2], tf.float32)
+        x_hat = self.synthesis((symbols + mean) * self.gain_at(self.inverse_gain, q)) * 255.0
+        if seed is None:
+            x_hat = tf.round(tf.clip_by_value(x_hat, 0.0, 255.0))
+        mse = tf.reduce_mean(tf.math.squared_difference(x, x_hat), [1, 2, 3])
+        return (bits + total_bits(likelihood)) / pixels, mse
+
+    def parameters(self, z, y_shape):
+        """Hyper-latents -> (scale index in 0..63, mean), each [B, h, w, M]; integers inside."""
+        out = self.hyper_synthesis(z)[:, :y_shape[1], :y_shape[2]]
+        if self.config.hyper == "scale":
+            return _bound_index(out), tf.zeros_like(out)
+        index, mean = tf.split(out, 2, -1)
+        return _bound_index(index), mean / MEAN_UNITS
+
+
+def noisy(value, symbols, seed, stream):
+    """value + U(-0.5, 0.5) drawn from (seed, stream), or the symbols where seed is None."""
+    if seed is None:
+        return symbols
+    return value + uniform(tf.shape(value), seed + [0, stream]) - 0.5
+
+
+def uniform(shape, seed):
+    """float32 in 0..1, a pure function of seed (int32 [2]), the same on every runtime.
+
+    Made from Philox bits by hand: TensorFlow's kernels and XLA agree on the bits, not on how they
+    become floats.
+
+    >>> [round(float(u), 4) for u in uniform([2], tf.constant([1, 2]))]
+    [0.2575, 0.4047]
+    """
+    bits = tf.random.stateless_uniform(shape, seed, None, None, tf.uint32, alg="philox")
+    return tf.cast(tf.bitwise.right_shift(bits, tf.constant(9, tf.uint32)), tf.float32) * 2.0**-23
+
+
+def gaussian_likelihood(value, index):
+    """P(value - 0.5 < N(0, scale(index)) < value + 0.5), written for precision in the tails."""
+    scale = tf.exp(np.log(priors.SCALE_MIN)
+                   + index * (np.log(priors.SCALE_MAX / priors.SCALE_MIN) / (priors.SCALES - 1)))
+    inverse = np.sqrt(0.5) / scale
+    value = tf.abs(value)
+    upper = tf.math.erfc((value - 0.5) * inverse)
+    return 0.5 * (upper - tf.math.erfc((value + 0.5) * inverse))
+
+
+def total_bits(likelihood):
+    """[B, h, w, C] likelihoods -> bits [B]; nothing costs more than the 24 bits a table gives."""
+    likelihood = tfc.lower_bound(likelihood, 2.0**-24)
+    return tf.reduce_sum(tf.math.log(likelihood), [1, 2, 3]) / -np.log(2.0)
+
+
+def _bound_index(index):
+    return tfc.upper_bound(tfc.lower_bound(index, 0.0), priors.SCALES - 1.0)

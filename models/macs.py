@@ -1,0 +1,41 @@
+"""What a model costs: multiplications counted in the graph that really runs."""
+
+from __future__ import annotations
+
+import numpy as np
+import tensorflow as tf
+
+_SIDE = 512
+
+
+def per_pixel(model) -> tuple[float, float]:
+    """(encoder, decoder) multiply-accumulates for a pixel of a large picture.
+
+    The encoder runs g_a, h_a and h_s; the decoder h_s and g_s. Convolutions and matrix products
+    are counted, elementwise work is not.
+    """
+    c = model.config
+    grid = _SIDE // 16
+    analysis = _count(model.analysis, [1, _SIDE, _SIDE, 3])
+    synthesis = _count(model.synthesis, [1, grid, grid, c.latents])
+    if c.hyper == "none":
+        return analysis, synthesis
+    hyper_analysis = _count(model.hyper_analysis, [1, grid, grid, c.latents])
+    hyper_synthesis = _count(model.hyper_synthesis, [1, grid // 4, grid // 4, c.hyper_latents])
+    return analysis + hyper_analysis + hyper_synthesis, synthesis + hyper_synthesis
+
+
+def _count(function, shape: list[int]) -> float:
+    graph = tf.function(function).get_concrete_function(tf.TensorSpec(shape)).graph
+    total = 0
+    for op in graph.get_operations():
+        if op.type in ("Conv2D", "DepthwiseConv2dNative"):
+            kernel = op.inputs[1].shape
+            taps = kernel[0] * kernel[1] * (kernel[2] if op.type == "Conv2D" else 1)
+            total += np.prod(op.outputs[0].shape) * taps
+        elif op.type == "Conv2DBackpropInput":
+            kernel = op.inputs[1].shape
+            total += np.prod(op.inputs[2].shape) * kernel[0] * kernel[1] * kernel[2]
+        elif op.type == "MatMul":
+            total += np.prod(op.outputs[0].shape) * op.inputs[0].shape[-1]
+    return total / _SIDE**2

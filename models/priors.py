@@ -1,0 +1,123 @@
+"""Entropy models and the integer tables that code their symbols.
+
+A table is a row of positive integers that sum to 2**24: the frequencies of offset, offset + 1, ...
+and, last, of the escape. Tables are made once, after training, and stored: never recomputed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+TOTAL = 2**24
+SCALES = 64
+SCALE_MIN, SCALE_MAX = 0.11, 256.0
+MEAN_BITS = 4           # means are in sixteenths
+
+
+@dataclass(frozen=True)
+class Tables:
+    """Coding tables by index: frequencies[i] codes offset[i] + 0, 1, ..., then the escape.
+
+    >>> t = Tables.from_probabilities([np.array([0.25, 0.5, 0.25])], [-1])
+    >>> t.frequencies[0].sum() == TOTAL, t.offsets.tolist(), len(t.frequencies[0])
+    (True, [-1], 4)
+    """
+
+    frequencies: tuple[np.ndarray, ...]
+    offsets: np.ndarray
+
+    def __post_init__(self):
+        for i, row in enumerate(self.frequencies):
+            if row.sum(dtype=np.int64) != TOTAL or row.min() < 1 or len(row) < 2:
+                raise ValueError(f"table {i} is no table: frequencies must be >= 1, sum to 2**24")
+
+    def __len__(self) -> int:
+        return len(self.frequencies)
+
+    @classmethod
+    def from_probabilities(cls, rows, offsets) -> Tables:
+        """rows[i]: probabilities of offsets[i], offsets[i] + 1, ...; what is missing from a sum
+        of 1 is the escape's. Each frequency is at least 1."""
+        tables = []
+        for row in rows:
+            p = np.append(np.maximum(row, 0), max(0.0, 1.0 - row.sum()))
+            f = 1 + np.rint(p / p.sum() * (TOTAL - len(p))).astype(np.int64)
+            f[np.argmax(p)] += TOTAL - f.sum()
+            tables.append(f.astype(np.int32))
+        return cls(tuple(tables), np.asarray(offsets, np.int32))
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Everything by name, for storage; `from_arrays` is the inverse."""
+        lengths = np.array([len(f) for f in self.frequencies], np.int32)
+        return {"frequencies": np.concatenate(self.frequencies).astype(np.int32),
+                "lengths": lengths, "offsets": self.offsets.astype(np.int32)}
+
+    @classmethod
+    def from_arrays(cls, arrays: dict[str, np.ndarray]) -> Tables:
+        rows = np.split(arrays["frequencies"], np.cumsum(arrays["lengths"])[:-1])
+        return cls(tuple(rows), arrays["offsets"])
+
+    def bits(self, symbols: np.ndarray, indexes: np.ndarray) -> float:
+        """Cost in bits of coding `symbols` with the tables of `indexes` (same shapes).
+
+        >>> t = Tables.from_probabilities([np.array([0.25, 0.5, 0.25])], [-1])
+        >>> round(t.bits(np.array([0, 0, 1]), np.array([0, 0, 0])), 3)
+        4.0
+        """
+        lengths = np.array([len(f) for f in self.frequencies])
+        start = np.cumsum(lengths) - lengths
+        cost = 24 - np.log2(np.concatenate(self.frequencies))
+        at = symbols.ravel() - self.offsets[indexes.ravel()]
+        escape = lengths[indexes.ravel()] - 1
+        outside = (at < 0) | (at >= escape)
+        at = np.where(outside, escape, at)
+        return float(cost[start[indexes.ravel()] + at].sum() + 32.0 * outside.sum())
+
+
+def scale_of(index):
+    """Standard deviation of scale index 0..63 (any array or tensor library's `exp` by power).
+
+    >>> round(scale_of(0), 2), round(scale_of(63), 1)
+    (0.11, 256.0)
+    """
+    return SCALE_MIN * (SCALE_MAX / SCALE_MIN) ** (index / (SCALES - 1))
+
+
+def gaussian_tables() -> Tables:
+    """One table for each scale index: a zero-mean Gaussian integrated over unit intervals.
+
+    Rows reach ten standard deviations and 128 more each way, so that outliers of a confident
+    scale cost the 24 bits of a frequency of 1, as in training; beyond that, the escape.
+    Source: Minnen, Balle and Toderici, "Joint autoregressive and hierarchical priors" (2018).
+    """
+    from scipy.special import ndtr
+    rows, offsets = [], []
+    for scale in scale_of(np.arange(SCALES)):
+        reach = int(np.ceil(10 * scale)) + 128
+        distance = np.abs(np.arange(-reach, reach + 1))
+        rows.append(ndtr((0.5 - distance) / scale) - ndtr((-0.5 - distance) / scale))
+        offsets.append(-reach)
+    return Tables.from_probabilities(rows, offsets)
+
+
+def factorized_tables(prior, reach: int = 2048) -> Tables:
+    """One table a channel of a tfc.NoisyDeepFactorized prior, tails under 2**-20 cut off."""
+    values = np.arange(-reach, reach + 1, dtype=np.float32)
+    probabilities = np.asarray(prior.prob(values[:, None])).astype(np.float64)     # [values, N]
+    rows, offsets = [], []
+    for p in probabilities.T:
+        inside = np.flatnonzero(p > 2.0**-20)
+        low, high = (inside[0], inside[-1] + 1) if len(inside) else (reach, reach + 1)
+        rows.append(p[low:high] / max(1.0, p[low:high].sum()))
+        offsets.append(int(values[low]))
+    return Tables.from_probabilities(rows, offsets)
+
+
+def split_parameters(parameters: np.ndarray, has_mean: bool) -> tuple[np.ndarray, np.ndarray]:
+    """Integer outputs of h_s -> (scale index 0..63, mean in sixteenths), each [h, w, M]."""
+    if not has_mean:
+        return np.clip(parameters, 0, SCALES - 1), np.zeros_like(parameters)
+    index, mean = np.split(parameters, 2, -1)
+    return np.clip(index, 0, SCALES - 1), mean

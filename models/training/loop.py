@@ -1,0 +1,149 @@
+"""Training, top to bottom: data, model, optimizer, steps by the clock, checkpoints, export."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+import time
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+from models.image import PictureModel, uniform
+from models.training import data as pictures
+from models.training import losses
+from models.training.optimizer import Optimizer
+
+CHECKPOINT_SECONDS = 180
+LOG_STEPS = 50
+WARM_UP = 0.02              # share of the schedule
+FLOOR = 0.02                # of the learning rate, at the end
+MAX_BAD_STEPS = 100
+
+
+class Trainer(tf.Module):
+    """The train step and all it changes."""
+
+    def __init__(self, model: PictureModel, adam: float, muon: float):
+        super().__init__(name="trainer")
+        self.model = model
+        self.optimizer = Optimizer(model.weights(), adam, muon)
+
+    def step(self, images, step, seed, rate, keep):
+        """images uint8 [B, P, P, 3] -> metrics float32 [4]: loss, bpp, mse, gradient norm.
+
+        A pure function of its arguments and the optimizer's state: noise and qualities are drawn
+        from (seed, step). It compiles whole under XLA.
+        """
+        key = tf.stack([seed, step * 16])
+        images = tf.cast(images, tf.float32)
+        q = uniform([images.shape[0]], key + [0, 2])
+        with tf.GradientTape() as tape:
+            bpp, mse = self.model(images, q, key)
+            loss = losses.rate_distortion(bpp, mse, self.model.quality_lambda(q))
+        weights = self.optimizer.weights
+        gradients = dict(zip(weights, tape.gradient(loss, list(weights.values()))))
+        norm = self.optimizer.apply(gradients, step, rate, keep)
+        return tf.stack([loss, tf.reduce_mean(bpp), tf.reduce_mean(mse), norm])
+
+
+def schedule(done: float) -> float:
+    """Learning rate factor when a share `done` of the time is over: warm-up, then cosine.
+
+    >>> [round(schedule(x), 2) for x in (0.0, 0.01, 0.02, 0.5, 1.0)]
+    [0.0, 0.5, 1.0, 0.51, 0.02]
+    """
+    return min(1.0, done / WARM_UP) * (FLOOR + (1 - FLOOR) * 0.5 * (1 + math.cos(math.pi * done)))
+
+
+def train(config, source, out, *, minutes: float | None = None, resume: bool = False, seed: int = 1,
+          console=None):
+    """Trains config.MODEL on the pictures of `source`; leaves checkpoint, log.csv, curves in `out`.
+
+    The schedule follows the clock, so that a run always ends annealed; a resumed run goes on where
+    its checkpoint stood. Returns the model with its averaged weights.
+
+    Raises:
+        FileNotFoundError, ValueError: see data.load; also if resume finds no checkpoint.
+        FloatingPointError: after 100 steps in a row whose gradient was not finite.
+    """
+    out, run = Path(out), dict(config.TRAINING)
+    run["minutes"] = minutes or run["minutes"]
+    checkpoint = out / "checkpoint.npz"
+    if resume and not checkpoint.exists():
+        raise FileNotFoundError(f"{checkpoint}: no checkpoint to resume from")
+    out.mkdir(parents=True, exist_ok=True)
+    data, table = pictures.load(source, run["patch"])
+    data, table = tf.constant(data), tf.constant(table)
+    tf.keras.utils.set_random_seed(seed)
+    trainer = Trainer(PictureModel(config.MODEL), run["adam"], run["muon"])
+    first, spent = restore(trainer.optimizer, checkpoint) if resume else (0, 0.0)
+
+    @tf.function
+    def step(number, rate, keep):
+        key = tf.stack([seed, number * 16])
+        images = pictures.crops(data, table, key, run["batch"], run["patch"])
+        return trainer.step(images, number, seed, rate, keep)
+
+    total, number, bad = 60 * run["minutes"], first, 0
+    start = saved = time.time() - spent
+    board = tf.summary.create_file_writer(str(out / "tensorboard"))
+    with open(out / "log.csv", "a" if resume else "w", newline="") as log, _bar(console) as bar:
+        rows = csv.writer(log)
+        if not resume:
+            rows.writerow(["step", "minutes", "loss", "bpp", "mse", "norm"])
+        task = bar.add_task(f"{len(table)} pictures", total=total, completed=spent)
+        sums = []
+        while (now := time.time()) - start < total:
+            rate, keep = schedule((now - start) / total), min(run["ema"], 1 - 10 / (10 + number))
+            metrics = step(tf.constant(number), tf.constant(rate, tf.float32),
+                           tf.constant(keep, tf.float32)).numpy()
+            if number == first:             # the first call traces: not the schedule's time
+                start += time.time() - now
+            number += 1
+            bad = 0 if np.isfinite(metrics).all() else bad + 1
+            if bad == MAX_BAD_STEPS:
+                raise FloatingPointError(f"{bad} steps in a row gave no finite gradient")
+            sums.append(metrics)
+            if number % LOG_STEPS == 0:
+                mean = np.nanmean(sums, 0)
+                sums = []
+                rows.writerow([number, round((now - start) / 60, 2), *mean.round(5).tolist()])
+                log.flush()
+                with board.as_default(number):
+                    for name, value in zip(("loss", "bpp", "mse", "norm"), mean):
+                        tf.summary.scalar(name, value)
+                bar.update(task, completed=now - start,
+                           description=f"step {number}  loss {mean[0]:.3f}")
+            if now - saved > CHECKPOINT_SECONDS:
+                save(trainer.optimizer, checkpoint, number, now - start)
+                saved = now
+    save(trainer.optimizer, checkpoint, number, total)
+    for name, v in trainer.optimizer.weights.items():
+        v.assign(trainer.optimizer.average[name])
+    (out / "run.json").write_text(json.dumps({**run, "steps": number, "pictures": len(table)}))
+    return trainer.model
+
+
+def save(optimizer: Optimizer, path: Path, step: int, seconds: float):
+    """Writes the whole state to a neighbour and renames it: a checkpoint is never half a file."""
+    neighbour = path.with_suffix(".tmp.npz")
+    np.savez(neighbour, step=step, seconds=seconds,
+             **{n: v.numpy() for n, v in optimizer.state().items()})
+    neighbour.replace(path)
+
+
+def restore(optimizer: Optimizer, path: Path) -> tuple[int, float]:
+    """Brings a saved state back; returns (steps, seconds) spent."""
+    with np.load(path) as arrays:
+        for name, v in optimizer.state().items():
+            v.assign(arrays[name])
+        return int(arrays["step"]), float(arrays["seconds"])
+
+
+def _bar(console):
+    return Progress(TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn(),
+                    console=console, disable=console is None)

@@ -1,0 +1,40 @@
+"""`codec train`: from a configuration's name and a folder of pictures to an installed model."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from types import SimpleNamespace
+
+from models import zoo
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+
+def configuration(name: str) -> SimpleNamespace:
+    """MODEL and TRAINING of a config's name; ValueError if there is none."""
+    from models.training.configs import literature, photo
+    if name not in zoo.CONFIGS:
+        raise ValueError(f"config {name!r} is not known; known: {', '.join(zoo.CONFIGS)}")
+    record = photo if name == "photo" else literature
+    return SimpleNamespace(MODEL=zoo.CONFIGS[name], TRAINING=record.TRAINING)
+
+
+def train_and_export(config: str, data: str, out: str, minutes: float | None = None,
+                     resume: bool = False) -> Path:
+    """Trains, exports, and returns the model's folder, OUT/CONFIG.
+
+    Raises:
+        ValueError: for an unknown config or a duration that is not positive; else see loop.train.
+    """
+    found = configuration(config)
+    if minutes is not None and not minutes > 0:
+        raise ValueError(f"minutes is {minutes:g}; it must be above 0")
+    import rich.console
+
+    from models.training import loop
+    model = loop.train(found, data, out, minutes=minutes, resume=resume,
+                       console=rich.console.Console(stderr=True))
+    folder = Path(out) / config
+    zoo.export(model, folder)
+    return folder

@@ -1,0 +1,257 @@
+"""Analysis and synthesis stacks, and the hyper-transforms, as TensorFlow modules.
+
+Two families. ``photo``: a linear path (block DCT in opponent colours) beside a network whose work
+is done at 1/8 and 1/16 scale by separable residual blocks, with GDN where the scale changes.
+``balle``: four 5x5 SignalConv2D of stride 2 with GDN between, as in the papers.
+All map [B, H, W, 3] in 0..1 to latents [B, H/16, W/16, M] and back; H and W are multiples of 16.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import tensorflow as tf
+import tensorflow_compression as tfc
+
+from models.integer import IntegerLayer, IntegerNetwork
+from models.layers import GDN, SignalConv2D
+
+layers = tf.keras.layers
+LATENT_STEP = 5.0       # scales the DCT so that rounding is the right step for lambda = 0.01
+NETWORK_GAIN = 8.0      # the network's own output is O(1), latents are O(10)
+SMALL_START = 0.05      # the network's last layers start near zero: begin as the linear codec
+
+
+def signal_down(filters: int, support: int, name: str, activation=None) -> SignalConv2D:
+    return SignalConv2D(filters, support, corr=True, strides_down=2, padding="same_zeros",
+                        use_bias=True, activation=activation, kernel_parameter="variable",
+                        name=name)
+
+
+def signal_up(filters: int, support: int, name: str, corr=False, activation=None) -> SignalConv2D:
+    return SignalConv2D(filters, support, corr=corr, strides_up=2, padding="same_zeros",
+                        use_bias=True, activation=activation, kernel_parameter="variable",
+                        name=name)
+
+
+class ResidualBlock(layers.Layer):
+    """x + separable(x), then x + pointwise(x): [B, h, w, C] -> the same; about 6 C^2 MAC a sample.
+
+    >>> ResidualBlock(8)(tf.zeros([1, 4, 4, 8])).shape
+    TensorShape([1, 4, 4, 8])
+    """
+
+    def __init__(self, channels: int, name: str | None = None):
+        super().__init__(name=name)
+        act = tf.nn.leaky_relu
+        self.mix_in = layers.Conv2D(channels, 1, activation=act, name="mix_in")
+        self.mix_out = layers.SeparableConv2D(channels, 3, padding="same", name="mix_out")
+        self.point_in = layers.Conv2D(2 * channels, 1, activation=act, name="point_in")
+        self.point_out = layers.Conv2D(channels, 1, name="point_out")
+
+    def call(self, x):
+        x = x + self.mix_out(self.mix_in(x))
+        return x + self.point_out(self.point_in(x))
+
+
+def dct_basis(latents: int) -> np.ndarray:
+    """[768, latents]: the lowest frequencies of a 16x16 DCT in orthonormal opponent colours.
+
+    Rows run over (y, x, colour) of a 16x16 block, columns over latents: luma before chroma.
+    The columns are orthonormal, so the transpose is the best inverse.
+
+    >>> np.allclose(dct_basis(320).T @ dct_basis(320), np.eye(320), atol=1e-5)
+    True
+    """
+    k = np.arange(16)
+    dct = np.sqrt(2 / 16) * np.cos(np.pi * (2 * k[None] + 1) * k[:, None] / 32)
+    dct[0] /= np.sqrt(2)
+    colour = np.array([[1, 1, 1], [1, 0, -1], [-0.5, 1, -0.5]])
+    colour /= np.linalg.norm(colour, axis=1, keepdims=True)
+    cost = sorted(((u * u + v * v) * (5 if c else 1) + (2 if c else 0), u, v, c)
+                  for u in range(16) for v in range(16) for c in range(3))
+    columns = [(dct[u][:, None, None] * dct[v][None, :, None] * colour[c]).ravel()
+               for _, u, v, c in cost[:latents]]
+    return np.stack(columns, 1).astype(np.float32)
+
+
+class PhotoAnalysis(tf.Module):
+    """g_a of the ``photo`` family: linear path plus network."""
+
+    def __init__(self, wide: int, deep: int, latents: int):
+        super().__init__(name="analysis")
+        self.linear = tf.Variable(dct_basis(latents), name="linear")
+        self.network = tf.keras.Sequential([
+            layers.Conv2D(wide, 1, name="patches"),
+            *[ResidualBlock(wide, name=f"block8_{i}") for i in range(3)],
+            signal_down(deep, 3, "down", GDN(name="gdn")),
+            ResidualBlock(deep, name="block16_0"),
+            layers.Conv2D(latents, 1, name="latents"),
+        ], name="network")
+        self.network.build([None, None, None, 192])
+        _shrink(self.network.layers[-1])
+
+    def __call__(self, x):
+        x = x - 0.5
+        linear = _pointwise(tf.nn.space_to_depth(x, 16), self.linear)
+        return LATENT_STEP * linear + NETWORK_GAIN * self.network(tf.nn.space_to_depth(x, 8))
+
+
+class PhotoSynthesis(tf.Module):
+    """g_s of the ``photo`` family: the transpose of the linear path plus network."""
+
+    def __init__(self, wide: int, deep: int, latents: int):
+        super().__init__(name="synthesis")
+        self.linear = tf.Variable(dct_basis(latents).T, name="linear")
+        self.network = tf.keras.Sequential([
+            layers.Conv2D(deep, 1, name="latents"),
+            ResidualBlock(deep, name="block16_0"),
+            GDN(inverse=True, name="igdn"),
+            signal_up(wide, 2, "up", corr=True),
+            *[ResidualBlock(wide, name=f"block8_{i}") for i in range(4)],
+            layers.Conv2D(192, 1, name="patches"),
+        ], name="network")
+        self.network.build([None, None, None, latents])
+        _shrink(self.network.layers[-1])
+
+    def __call__(self, y):
+        linear = tf.nn.depth_to_space(_pointwise(y / LATENT_STEP, self.linear), 16)
+        return linear + tf.nn.depth_to_space(self.network(y / NETWORK_GAIN), 8) + 0.5
+
+
+class BalleAnalysis(tf.Module):
+    """g_a of Balle et al. 2018: 5x5 convolutions of stride 2, GDN between."""
+
+    def __init__(self, channels: int, latents: int):
+        super().__init__(name="analysis")
+        self.network = tf.keras.Sequential(
+            [signal_down(channels, 5, f"down_{i}", GDN(name=f"gdn_{i}")) for i in range(3)]
+            + [signal_down(latents, 5, "down_3")], name="network")
+        self.network.build([None, None, None, 3])
+
+    def __call__(self, x):
+        return NETWORK_GAIN * self.network(x - 0.5)
+
+
+class BalleSynthesis(tf.Module):
+    """g_s of Balle et al. 2018: the mirror image, IGDN between."""
+
+    def __init__(self, channels: int, latents: int):
+        super().__init__(name="synthesis")
+        self.network = tf.keras.Sequential(
+            [signal_up(channels, 5, f"up_{i}", activation=GDN(inverse=True, name=f"igdn_{i}"))
+             for i in range(3)] + [signal_up(3, 5, "up_3")], name="network")
+        self.network.build([None, None, None, latents])
+
+    def __call__(self, y):
+        return self.network(y / NETWORK_GAIN) + 0.5
+
+
+class HyperAnalysis(tf.Module):
+    """h_a: latents [B, h, w, M] -> hyper-latents [B, ceil(h/4), ceil(w/4), N], not yet rounded."""
+
+    def __init__(self, channels: int, latents: int):
+        super().__init__(name="hyper_analysis")
+        self.network = tf.keras.Sequential([
+            layers.Conv2D(channels, 1, activation=tf.nn.leaky_relu, name="point"),
+            signal_down(channels, 5, "down_0", tf.nn.leaky_relu),
+            signal_down(channels, 5, "down_1"),
+        ], name="network")
+        self.network.build([None, None, None, latents])
+
+    def __call__(self, y):
+        return self.network(y)
+
+
+class HyperSynthesis(tf.Module):
+    """h_s, trained as the integer network it becomes: z [B, h, w, N] -> [B, 4h, 4w, outputs].
+
+    Weights are float variables; every call rounds them to integers with a power of two for each
+    output channel, and lets gradients pass straight through the roundings and towards the inside
+    of the clips. Inputs and outputs are integers held in float32: ``export()`` gives the very same
+    function as an IntegerNetwork.
+
+    output_scale, output_offset: [outputs], applied to the last layer's real-valued result.
+    The first layer is 1x1, shy of padding at 1/64 scale, where most of a small picture is border.
+    """
+
+    INPUT_MAX, HIDDEN_MAX, HIDDEN_BITS = 127, 255, 5    # hidden activations: 0..255 in 1/32
+    OUTPUT_CLIP = (-(2**15), 2**15 - 1)
+
+    def __init__(self, channels: int, output_scale: np.ndarray, output_offset: np.ndarray):
+        super().__init__(name="hyper_synthesis")
+        self.output_scale = output_scale.astype(np.float32)
+        self.output_offset = output_offset.astype(np.float32)
+        n, shapes = channels, []
+        shapes += [(1, 1, n, 4 * n), (3, 3, n, 4 * n), (1, 1, n, len(output_scale))]
+        init = [tf.keras.initializers.GlorotUniform()(s) for s in shapes]
+        self.kernels = [tf.Variable(v, name=f"kernel_{i}") for i, v in enumerate(init)]
+        self.biases = [tf.Variable(tf.fill([s[-1]], 0.25 if i < 2 else 0.0), name=f"bias_{i}")
+                       for i, s in enumerate(shapes)]
+
+    def _layer(self, i: int):
+        """Integer kernel, bias and shift of layer i, as float tensors with straight-through."""
+        last = i == 2
+        bits_in = 0 if i == 0 else self.HIDDEN_BITS
+        input_max = self.INPUT_MAX if i == 0 else self.HIDDEN_MAX
+        kernel, bias, bits_out = self.kernels[i], self.biases[i], self.HIDDEN_BITS
+        if last:
+            kernel, bias = kernel * self.output_scale, bias * self.output_scale + self.output_offset
+            bits_out = 0
+        size = tf.stop_gradient(tf.abs(kernel))
+        largest = tf.reduce_max(size, [0, 1, 2]) + 1e-9
+        reach = input_max * tf.reduce_sum(size, [0, 1, 2]) + tf.abs(bias) * 2.0**bits_in + 1e-9
+        room = tf.minimum(127 / largest, 2.0**23.5 / reach)
+        power = tf.floor(tf.math.log(tf.stop_gradient(room)) / np.log(2.0))
+        power = tf.clip_by_value(power, bits_out - bits_in, 16.0)
+        unit = _power_of_two(power)
+        shift = power + bits_in - bits_out
+        kernel = tf.clip_by_value(straight_through_round(kernel * unit), -127, 127)
+        bias = straight_through_round(bias * unit * 2.0**bits_in)
+        return kernel, bias + tf.floor(_power_of_two(shift - 1)), shift
+
+    def __call__(self, z):
+        x = tf.clip_by_value(z, -self.INPUT_MAX, self.INPUT_MAX)
+        for i in range(3):
+            kernel, bias, shift = self._layer(i)
+            x = tf.nn.conv2d(x, kernel, 1, "SAME") + bias
+            x = straight_through_floor(x * _power_of_two(-shift))
+            low, high = self.OUTPUT_CLIP if i == 2 else (0, self.HIDDEN_MAX)
+            x = tfc.upper_bound(tfc.lower_bound(x, low), high)
+            if i < 2:
+                x = tf.nn.depth_to_space(x, 2)
+        return x
+
+    def export(self) -> IntegerNetwork:
+        """The integer network; raises ValueError if a sum could leave float32's exact range."""
+        out = []
+        for i in range(3):
+            kernel, bias, shift = (np.rint(v.numpy()).astype(np.int32) for v in self._layer(i))
+            clip = self.OUTPUT_CLIP if i == 2 else (0, self.HIDDEN_MAX)
+            input_max = self.INPUT_MAX if i == 0 else self.HIDDEN_MAX
+            out.append(IntegerLayer(kernel, bias, shift, clip, input_max, 1 if i == 2 else 2))
+        return IntegerNetwork(tuple(out))
+
+
+def straight_through_round(x):
+    """round(x), with the gradient of x."""
+    return x + tf.stop_gradient(tf.round(x) - x)
+
+
+def straight_through_floor(x):
+    """floor(x), with the gradient of x."""
+    return x + tf.stop_gradient(tf.floor(x) - x)
+
+
+def _power_of_two(exponent):
+    """2**exponent for integers held as floats, exact (tf.pow and tf.exp need not be)."""
+    bits = tf.bitwise.left_shift(tf.cast(exponent, tf.int32) + 127, 23)
+    return tf.bitcast(bits, tf.float32)
+
+
+def _pointwise(x, matrix):
+    return tf.nn.conv2d(x, matrix[None, None], 1, "VALID")
+
+
+def _shrink(layer):
+    for variable in layer.trainable_variables:
+        variable.assign(SMALL_START * variable)

@@ -1,0 +1,246 @@
+"""Model name -> configuration -> model with weights. Imports no TensorFlow unless asked to build.
+
+An installed model is a folder:
+
+    model.json            configuration, what it costs and reaches, SHA-256 of the weights
+    params.safetensors    float16 weights: what turns latents into pictures
+    coding.safetensors    integers: what turns bits into latents, exactly
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from dataclasses import asdict, dataclass, field
+from functools import cached_property, lru_cache
+from pathlib import Path
+
+import numpy as np
+from safetensors import SafetensorError
+from safetensors.numpy import load
+
+from models.integer import IntegerNetwork
+from models.priors import MEAN_BITS, Tables, split_parameters
+
+WEIGHTS = Path(__file__).parent / "weights"
+SEARCH_VARIABLE = "CODEC_MODELS"        # more folders of models, separated as PATH is
+FILES = ("params.safetensors", "coding.safetensors")
+
+
+class ModelError(Exception):
+    """A model is missing or damaged; the text is one line."""
+
+
+@dataclass(frozen=True)
+class PictureConfig:
+    """What a picture model is made of.
+
+    family: "photo" or "balle" transforms; hyper: "mean-scale", "scale" or "none" (factorized);
+    channels: of the transforms (photo: at 1/8 and at 1/16 scale); latents M, hyper-latents N;
+    gains: number of gain vectors; lambdas: of quality 1 and 100, in bpp per squared 8-bit error.
+    """
+
+    name: str
+    family: str = "photo"
+    hyper: str = "mean-scale"
+    channels: tuple[int, ...] = (160, 192)
+    latents: int = 320
+    hyper_latents: int = 128
+    gains: int = 8
+    lambdas: tuple[float, float] = (0.00012, 0.18)
+
+
+def _balle(name: str, hyper: str) -> PictureConfig:
+    return PictureConfig(name, "balle", hyper, (128,), 192, 128)
+
+
+# Each paper's transforms and priors; the gain vectors that make the rate variable are ours, and
+# hyper-synthesis is the integer network of HyperSynthesis in all of them.
+CONFIGS = {
+    "photo": PictureConfig("photo"),
+    # Balle, Laparra and Simoncelli, "End-to-end optimized image compression" (ICLR 2017)
+    "factorized": _balle("factorized", "none"),
+    # Balle, Minnen, Singh, Hwang and Johnston, "Variational image compression with a scale
+    # hyperprior" (ICLR 2018)
+    "hyperprior": _balle("hyperprior", "scale"),
+    # Minnen, Balle and Toderici, "Joint autoregressive and hierarchical priors for learned image
+    # compression" (NeurIPS 2018), without the autoregressive context
+    "mean-scale": _balle("mean-scale", "mean-scale"),
+}
+
+
+@dataclass(frozen=True)
+class InstalledModel:
+    """A model folder: what coding needs, in NumPy; networks are run by an engine."""
+
+    path: Path
+    info: dict = field(repr=False)
+
+    @property
+    def name(self) -> str:
+        return self.info["name"]
+
+    @property
+    def digest(self) -> bytes:
+        """The first four bytes of the weights' SHA-256, as a file's header has them."""
+        return bytes.fromhex(self.info["sha256"])[:4]
+
+    @cached_property
+    def config(self) -> PictureConfig:
+        given = dict(self.info["config"])
+        for key in ("channels", "lambdas"):
+            given[key] = tuple(given[key])
+        return PictureConfig(**given)
+
+    @cached_property
+    def _blobs(self) -> tuple[bytes, bytes]:
+        try:
+            params, coding = ((self.path / name).read_bytes() for name in FILES)
+        except OSError as error:
+            raise ModelError(f"model {self.path}: {error.strerror}: {error.filename}") from None
+        if sha256(params, coding) != self.info["sha256"]:
+            raise ModelError(f"model {self.path}: weights are damaged (SHA-256 differs)")
+        return params, coding
+
+    @cached_property
+    def params(self) -> dict[str, np.ndarray]:
+        """Weights by name, float16."""
+        return load(self._blobs[0])
+
+    @cached_property
+    def _coding(self) -> dict[str, np.ndarray]:
+        return load(self._blobs[1])
+
+    def _coding_part(self, part: str) -> dict[str, np.ndarray]:
+        return {k[len(part) + 1:]: v for k, v in self._coding.items() if k.startswith(part + "/")}
+
+    @cached_property
+    def hyper_synthesis(self) -> IntegerNetwork | None:
+        """h_s in exact integers; None for a factorized model."""
+        arrays = self._coding_part("hyper_synthesis")
+        return IntegerNetwork.from_arrays(arrays) if arrays else None
+
+    @cached_property
+    def latent_tables(self) -> Tables:
+        return Tables.from_arrays(self._coding_part("latents"))
+
+    @cached_property
+    def hyper_latent_tables(self) -> Tables:
+        return Tables.from_arrays(self._coding_part("hyper_latents"))
+
+    def gain(self, quality: float, inverse: bool = False) -> np.ndarray:
+        """Factors [M] of the latents at a quality in 1..100 (inverse: of the decoded ones)."""
+        table = self.params["inverse_gain" if inverse else "gain"].astype(np.float32)
+        place = (quality - 1) / 99 * (len(table) - 1)
+        left = min(int(place), len(table) - 2)
+        share = np.float32(place - left)
+        return np.exp(table[left] * (1 - share) + table[left + 1] * share)
+
+    def parameters(self, out: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """h_s's outputs -> (table index uint8, mean float32 in exact sixteenths)."""
+        index, mean = split_parameters(out, self.config.hyper == "mean-scale")
+        return index.astype(np.uint8), mean.astype(np.float32) * np.float32(2.0**-MEAN_BITS)
+
+
+def sha256(*blobs: bytes) -> str:
+    return hashlib.sha256(b"".join(blobs)).hexdigest()
+
+
+@lru_cache
+def _open(path: Path) -> InstalledModel:
+    try:
+        info = json.loads((path / "model.json").read_text())
+        model = InstalledModel(path, info)
+        assert len(bytes.fromhex(info["sha256"])) == 32 and model.name and model.config
+        return model
+    except OSError:
+        raise ModelError(f"{path}: no model here (model.json is missing)") from None
+    except (AssertionError, KeyError, TypeError, ValueError, SafetensorError):
+        raise ModelError(f"{path}: model.json is damaged") from None
+
+
+def installed() -> list[InstalledModel]:
+    """Every model that can be found by name, those of CODEC_MODELS first."""
+    roots = [Path(p) for p in os.environ.get(SEARCH_VARIABLE, "").split(os.pathsep) if p]
+    return [_open(path.parent) for root in [*roots, WEIGHTS]
+            for path in sorted(root.glob("**/model.json"))]
+
+
+def find(name: str) -> InstalledModel:
+    """The model of this name, or in this folder.
+
+    Raises:
+        ModelError: if there is none, with the names there are.
+    """
+    if Path(name, "model.json").exists():
+        return _open(Path(name))
+    models = installed()
+    for model in models:
+        if model.name == name:
+            return model
+    names = ", ".join(m.name for m in models) or "none"
+    raise ModelError(f"model {name!r} is not installed; installed: {names}")
+
+
+def find_digest(name: str, digest: bytes, extra: str | None = None) -> InstalledModel:
+    """The installed model whose weights have this digest; `extra` names one more folder."""
+    models = ([find(extra)] if extra else []) + installed()
+    for model in models:
+        if model.digest == digest:
+            return model
+    raise ModelError(f"made by model {name!r} with weights {digest.hex()}, "
+                     "which are not installed")
+
+
+def build(config: PictureConfig, weights: dict[str, np.ndarray] | None = None):
+    """The TensorFlow model of a configuration, untrained or with weights by name."""
+    from models.image import PictureModel
+    model = PictureModel(config)
+    for name, variable in model.weights().items():
+        if weights is not None:
+            variable.assign(weights[name].astype(np.float32))
+    return model
+
+
+def export(model, folder: str | Path, **facts) -> InstalledModel:
+    """Writes a TensorFlow model as an installed one: weights, integer network, tables.
+
+    All weights are first rounded to float16, so that what is trained, exported and loaded again
+    is one and the same function. facts go into model.json as they are.
+
+    Raises:
+        ValueError: if the integer network could leave exact arithmetic.
+    """
+    from safetensors.numpy import save
+
+    from models import macs, priors
+    params = {}
+    for name, variable in model.weights().items():
+        params[name] = variable.numpy().astype(np.float16)
+        variable.assign(params[name].astype(np.float32))
+    coding: dict[str, np.ndarray] = {}
+    groups: dict[str, dict[str, np.ndarray]] = {}
+    own = priors.factorized_tables(model.prior)
+    if model.config.hyper == "none":
+        groups["latents"] = own.arrays()
+    else:
+        groups["latents"] = priors.gaussian_tables().arrays()
+        groups["hyper_latents"] = own.arrays()
+        groups["hyper_synthesis"] = model.hyper_synthesis.export().arrays()
+    for group, arrays in groups.items():
+        coding |= {f"{group}/{name}": array for name, array in arrays.items()}
+    blobs = save(params), save(coding)
+    encode, decode = macs.per_pixel(model)
+    info = {"name": model.config.name, "media": "picture", "config": asdict(model.config),
+            "kmac_per_pixel": {"encode": round(encode / 1e3, 2), "decode": round(decode / 1e3, 2)},
+            "sha256": sha256(*blobs), **facts}
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, blob in zip(FILES, blobs):
+        (folder / name).write_bytes(blob)
+    (folder / "model.json").write_text(json.dumps(info, indent=1) + "\n")
+    _open.cache_clear()
+    return _open(folder)
+
+

@@ -1,0 +1,210 @@
+import io
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from codec import cli, files
+
+ENVIRONMENT = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
+
+
+@pytest.fixture
+def command(monkeypatch, capsys):
+    """Runs `codec ARGS...` in this process: (exit status, stdout, stderr)."""
+    def run(*args):
+        monkeypatch.setattr(sys, "argv", ["codec", *map(str, args)])
+        with pytest.raises(SystemExit) as stop:
+            cli.run()
+            sys.exit(0)
+        out, err = capsys.readouterr()
+        return stop.value.code or 0, out, err
+    return run
+
+
+@pytest.fixture
+def picture(tmp_path, photo):
+    path = tmp_path / "photo.png"
+    Image.fromarray(photo[:80, :100]).save(path)
+    return path
+
+
+def test_there_and_back(command, picture, tmp_path):
+    status, out, err = command("compress", picture)
+    assert (status, err) == (0, "")
+    assert out.startswith(f"{picture} -> {picture}.tfci  ") and " bpp  quality 75.00  " in out
+    status, out, err = command("decompress", f"{picture}.tfci", "-o", tmp_path / "back.png")
+    assert (status, err) == (0, "")
+    assert Image.open(tmp_path / "back.png").size == (100, 80)
+    status, _, err = command("decompress", f"{picture}.tfci")
+    assert status == 1 and err == \
+        f"codec: error: {picture}.tfci: {picture} exists (--force overwrites it)\n"
+    assert command("decompress", f"{picture}.tfci", "--force")[0] == 0
+
+
+def test_json_tells_what_was_done(command, picture):
+    status, out, _ = command("compress", picture, "-q", 40, "--json", "--measure")
+    report = json.loads(out)
+    size = Path(f"{picture}.tfci").stat().st_size
+    assert status == 0 and out.count("\n") == 1
+    assert report["input"] == str(picture) and report["output"] == f"{picture}.tfci"
+    assert report["bytes"] == size and report["bpp"] == 8 * size / 8000
+    assert report["quality"] == 40 and report["model"] == "photo"
+    assert 20 < report["psnr"] < 50 and report["seconds"] > 0
+
+
+def test_sizes_and_targets(command, picture):
+    status, out, _ = command("compress", picture, "--target-size", "1.2K", "--json")
+    assert status == 0 and 0.97 * 1200 <= json.loads(out)["bytes"] <= 1200
+    status, _, err = command("compress", picture, "--target-size", 50, "--force")
+    assert status == 1 and "cannot be made as small as 50 bytes" in err
+    assert "-> " in command("compress", picture, "--target-psnr", 30, "--force")[1]
+
+
+def test_names_of_outputs(command, picture, tmp_path):
+    folder = tmp_path / "out"
+    folder.mkdir()
+    assert command("compress", picture, "-o", folder)[0] == 0
+    assert command("decompress", folder / "photo.png.tfci", "-o", tmp_path / "x.webp")[0] == 0
+    assert Image.open(tmp_path / "x.webp").format == "WEBP"
+    assert command("decompress", folder, "-o", f"{tmp_path}/new/")[0] == 0
+    assert (tmp_path / "new" / "photo.png").exists()
+
+
+def test_many_inputs_go_on_after_a_bad_one(command, picture, tmp_path):
+    deep = tmp_path / "album" / "summer"
+    deep.mkdir(parents=True)
+    (deep / "a.png").write_bytes(picture.read_bytes())
+    (tmp_path / "album" / "broken.jpg").write_bytes(b"not a jpeg")
+    (tmp_path / "album" / "notes.txt").write_text("no picture")
+    status, out, err = command("compress", "-r", tmp_path / "album", "-o", tmp_path / "packed")
+    assert status == 1
+    assert err == (f"codec: error: {tmp_path}/album/broken.jpg: "
+                   "not a picture that can be read\n")
+    assert (tmp_path / "packed" / "summer" / "a.png.tfci").exists() and out.count("->") == 1
+    assert command("compress", tmp_path / "album", "-o", tmp_path / "packed")[1] == ""
+
+
+@pytest.mark.parametrize("name, data, message", [
+    ("missing.png", None, "missing.png: No such file or directory"),
+    (".", None, "the folders hold no such files"),
+    ("empty.png", b"", "empty.png: is empty"),
+    ("cut.png", b"\x89PNG\r\n\x1a\nxx", "cut.png: not a picture"),
+])
+def test_bad_inputs_get_one_line(command, tmp_path, name, data, message):
+    if data is not None:
+        (tmp_path / name).write_bytes(data)
+    status, out, err = command("compress", tmp_path / name)
+    assert status == 1 and out == ""
+    assert err.startswith("codec: error: ") and err.count("\n") == 1 and message in err
+    assert not list(tmp_path.glob("*.tfci"))
+
+
+def test_bad_streams_get_one_line(command, picture, tmp_path):
+    command("compress", picture)
+    blob = Path(f"{picture}.tfci").read_bytes()
+    for change, message in [(blob[:-3], "cut short"), (blob[:8] + b"\x05" + blob[9:], "newer"),
+                            (blob[:50] + b"\xff" + blob[51:], "damaged"), (b"GIF89a", "not a .tf")]:
+        bad = tmp_path / "bad.tfci"
+        bad.write_bytes(change)
+        for action in ("decompress", "verify", "info"):
+            status, out, err = command(action, bad)
+            assert status == 1 and out == ""
+            assert err.startswith(f"codec: error: {bad}: ") and message in err
+            assert err.count("\n") == 1
+    assert not (tmp_path / "bad.png").exists()
+
+
+def test_limits_can_be_lowered_and_raised(command, picture):
+    status, _, err = command("compress", picture, "--max-pixels", 100)
+    assert status == 1 and "100x80 pixels; allowed are 100 (--max-pixels raises it)" in err
+    command("compress", picture)
+    status, _, err = command("decompress", f"{picture}.tfci", "--max-pixels", 100, "--force")
+    assert status == 1 and "100x80 pixels; allowed are 100" in err
+
+
+@pytest.mark.parametrize("args", [
+    [], ["nonsense"], ["compress"], ["compress", "x", "-q", "0"], ["compress", "x", "-q", "101"],
+    ["compress", "x", "-q", "high"], ["compress", "x", "-q", "5", "--target-bpp", "1"],
+    ["compress", "x", "--target-size", "0"], ["decompress", "x", "--crop", "1,2,3"],
+    ["compress", "x", "--target-bpp", "-1"], ["compress", "x", "--threads", "0"]])
+def test_wrong_usage_is_status_2(command, args):
+    status, out, err = command(*args)
+    assert status == 2 and out == "" and "codec" in err and "error: " in err
+
+
+def test_unknown_models_and_configs(command, picture, tmp_path):
+    status, _, err = command("compress", picture, "--model", "nope")
+    assert status == 1 and err == "codec: error: model 'nope' is not installed; installed: photo\n"
+    status, _, err = command("train", tmp_path, "--config", "nope", "--out", tmp_path / "t")
+    assert status == 1 and "config 'nope' is not known; known: photo" in err
+    status, _, err = command("train", tmp_path / "none", "--out", tmp_path / "t")
+    assert status == 1 and "none: no such folder or tar" in err
+
+
+def test_info_verify_models(command, picture):
+    command("compress", picture, "-q", 50)
+    report = json.loads(command("info", f"{picture}.tfci", "--json")[1])
+    assert (report["width"], report["height"], report["quality"]) == (100, 80, 50)
+    assert set(report["sections"]) == {"H", "Z", "Y"}
+    assert json.loads(command("verify", f"{picture}.tfci", "--json")[1])["symbols"] == 5 * 7 * 320
+    listed = json.loads(command("models", "--json")[1])
+    assert [m["name"] for m in listed] == ["photo"]
+    assert 5 < listed[0]["kmac_per_pixel"]["decode"] < 25
+    assert "photo" in command("models")[1]
+
+
+def test_doctor(command, monkeypatch, tmp_path):
+    status, out, err = command("doctor")
+    assert (status, err) == (0, "") and "tensorflow" in out
+    (tmp_path / "model.json").write_text("{")
+    monkeypatch.setenv("CODEC_MODELS", str(tmp_path))
+    status, _, err = command("doctor")
+    assert status == 1 and "model.json is damaged" in err
+
+
+def test_nothing_is_half_written(tmp_path, monkeypatch):
+    target = tmp_path / "there.tfci"
+    target.write_bytes(b"precious")
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+    monkeypatch.setattr(os, "replace", full)
+    with pytest.raises(files.CodecError, match="No space left on device"):
+        files.write(str(target), b"new", force=True)
+    assert target.read_bytes() == b"precious" and os.listdir(tmp_path) == ["there.tfci"]
+
+
+def test_a_full_device_and_a_missing_folder(command, picture, tmp_path):
+    status, _, err = command("compress", picture, "-o", "/proc/there.tfci")
+    assert status == 1 and "cannot write /proc/there.tfci" in err and err.count("\n") == 1
+    status, _, err = command("compress", picture, "-o", tmp_path / "no" / "such" / "x.tfci")
+    assert status == 1 and f"{tmp_path}/no/such is no folder" in err
+
+
+def test_a_larger_result_says_so(command, tmp_path):
+    path = tmp_path / "tiny.png"
+    Image.new("1", (8, 8)).save(path, optimize=True)
+    status, out, err = command("compress", path, "-q", 100)
+    assert status == 0 and "->" in out
+    assert (f"codec: note: {path}: the result is larger than the input" in err) == \
+        (Path(f"{path}.tfci").stat().st_size > path.stat().st_size)
+
+
+def test_streams_through_pipes_and_silence():
+    """One real process each way: bytes on stdout, our own line on stderr, nothing else."""
+    source = io.BytesIO()
+    Image.fromarray(np.full([30, 40, 3], 90, np.uint8)).save(source, "PNG")
+    packed = subprocess.run([sys.executable, "-m", "codec.cli", "compress", "-"],
+                            input=source.getvalue(), capture_output=True, env=ENVIRONMENT)
+    assert packed.returncode == 0 and packed.stdout.startswith(b"\x89TFC")
+    assert packed.stderr.startswith(b"- -> -  ") and packed.stderr.count(b"\n") == 1
+    plain = subprocess.run([sys.executable, "-m", "codec.cli", "decompress", "-"],
+                           input=packed.stdout, capture_output=True, env=ENVIRONMENT)
+    assert plain.returncode == 0 and plain.stderr.count(b"\n") == 1
+    assert Image.open(io.BytesIO(plain.stdout)).size == (40, 30)

@@ -1,0 +1,72 @@
+"""One stream, the same symbols: whoever computes, however threaded, whatever compiled."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import codec
+from codec import engines, pipeline
+from models import zoo
+
+GOLDEN = Path(__file__).parents[1] / "data" / "golden"
+PINS = json.loads((GOLDEN / "digests.json").read_text())
+
+PROGRAM = """
+import sys, numpy as np, tensorflow as tf
+mode, threads, path = sys.argv[1], int(sys.argv[2]), sys.argv[3]
+tf.config.threading.set_intra_op_parallelism_threads(threads)
+import codec
+from codec import engines, pipeline
+from models import zoo
+stream = pipeline.parse(open(path, "rb").read())
+model = codec._find_for(stream, None)
+network = zoo.build(model.config, model.params).hyper_synthesis
+run = {"eager": network, "function": tf.function(network, reduce_retracing=True),
+       "xla": tf.function(network, jit_compile=True)}[mode]
+engine = engines.Engine(model)
+engine.hyper_synthesis = lambda z: run(
+    tf.constant(z[None], tf.float32))[0].numpy().astype(np.int32)
+print(codec.symbol_digest(stream, engine)["sha256"])
+"""
+
+
+@pytest.mark.parametrize("name", PINS)
+def test_golden_streams_decode_to_pinned_symbols(name):
+    assert codec.verify(GOLDEN / name)["sha256"] == PINS[name]
+    assert codec.decompress(GOLDEN / name).pixels.shape[2] == 3
+
+
+@pytest.mark.parametrize("name", PINS)
+def test_the_definition_in_int64_gives_the_same(name):
+    stream = pipeline.parse((GOLDEN / name).read_bytes())
+    model = codec._find_for(stream, None)
+    engine = engines.Engine(model)
+    engine.hyper_synthesis = lambda z: model.hyper_synthesis(z, np.int64)
+    assert codec.symbol_digest(stream, engine)["sha256"] == PINS[name]
+
+
+@pytest.mark.parametrize("mode, onednn, threads", [
+    ("eager", "1", 1), ("function", "0", 2), ("xla", "1", 2), ("function", "1", 1)])
+def test_tensorflow_gives_the_same(mode, onednn, threads):
+    name = next(iter(PINS))
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM, mode, str(threads), str(GOLDEN / name)], check=True,
+        capture_output=True, text=True, env=os.environ | {"TF_ENABLE_ONEDNN_OPTS": onednn})
+    assert done.stdout.split()[-1] == PINS[name]
+
+
+def test_trained_and_exported_network_are_one_function():
+    model = zoo.find("photo")
+    network = zoo.build(model.config, model.params).hyper_synthesis
+    z = np.random.default_rng(0).integers(-200, 200, [5, 7, model.config.hyper_latents])
+    expected = model.hyper_synthesis(z, np.int64)
+    assert (network(z[None].astype(np.float32))[0].numpy() == expected).all()
+    assert (model.hyper_synthesis(z) == expected).all()
+    again = network.export()
+    for ours, theirs in zip(again.layers, model.hyper_synthesis.layers):
+        assert (ours.kernel == theirs.kernel).all() and (ours.bias == theirs.bias).all()

@@ -1,0 +1,138 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import codec
+from codec import pipeline, tiling
+from codec.media.image import Picture
+from models import zoo
+
+
+def graphic() -> np.ndarray:
+    """Flat areas, hard edges, saturated colours."""
+    out = np.full([150, 170, 3], 255, np.uint8)
+    out[20:60, 30:140] = 200, 0, 30
+    out[::7, 100:] = 0
+    return out
+
+
+def noise() -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, [64, 80, 3], np.uint8)
+
+
+def test_more_quality_is_more_bytes_and_less_error(photo):
+    blobs = [codec.compress(photo, quality=q) for q in (1, 20, 40, 60, 80, 100)]
+    errors = [pipeline.psnr(photo, codec.decompress(b).pixels) for b in blobs]
+    assert [len(b) for b in blobs] == sorted({len(b) for b in blobs})
+    assert errors == sorted(errors)
+    assert errors[0] > 20 and errors[-1] > 34
+
+
+@pytest.mark.parametrize("height, width", [(1, 1), (1, 300), (17, 15), (64, 64), (65, 130)])
+@pytest.mark.parametrize("quality", [5, 75])
+def test_any_size_comes_back(photo, height, width, quality):
+    pixels = np.resize(photo[:height], [height, width, 3])
+    decoded = codec.decompress(codec.compress(pixels, quality=quality))
+    assert decoded.pixels.shape == (height, width, 3)
+    assert decoded.alpha is None and not decoded.gray
+    if quality == 75:
+        assert pipeline.psnr(pixels, decoded.pixels) > 22
+
+
+@pytest.mark.parametrize("name", ["photo", "graphic", "noise", "flat"])
+@pytest.mark.parametrize("quality", [3, 50, 97])
+def test_a_file_is_as_long_as_the_model_says(name, quality, photo):
+    pixels = {"photo": photo, "graphic": graphic(), "noise": noise(),
+              "flat": np.full([40, 40, 3], 77, np.uint8)}[name]
+    installed = zoo.find("photo")
+    height, width = (-(-n // 16) * 16 for n in pixels.shape[:2])
+    pads = [(0, height - pixels.shape[0]), (0, width - pixels.shape[1]), (0, 0)]
+    padded = np.pad(pixels, pads, mode="edge")[None].astype(np.float32)
+    bpp, _ = zoo.build(installed.config, installed.params)(
+        tf.constant(padded), tf.constant([(quality - 1) / 99]))
+    estimate = float(bpp[0]) * height * width / 8
+    assert abs(len(codec.compress(pixels, quality=quality)) - estimate) <= 0.01 * estimate + 64
+
+
+def test_what_is_not_latents_stays_small(photo):
+    report = codec.info(codec.compress(photo, quality=50))
+    assert 9 + report["sections"]["H"] + 6 <= 32        # signature, version, header's section
+    assert report["framing"] <= 9 + 6 + 7 + 8           # and of Z and Y: type, length, CRC-32
+
+
+@pytest.mark.parametrize("goal", [2500, 6000, 12000])
+def test_a_target_size_is_met_from_below(photo, goal):
+    assert 0.97 * goal <= len(codec.compress(photo, size=goal)) <= goal
+
+
+def test_target_bpp_and_psnr(photo):
+    bpp = 8 * len(codec.compress(photo, bpp=0.8)) / (200 * 300)
+    assert 0.97 * 0.8 <= bpp <= 0.8
+    decoded = codec.decompress(codec.compress(photo, psnr=32)).pixels
+    assert 32 <= pipeline.psnr(photo, decoded) <= 32.1
+    with pytest.raises(codec.CodecError, match="cannot be made as small as 20 bytes"):
+        codec.compress(photo, size=20)
+    with pytest.raises(codec.CodecError, match="cannot reach 90 dB"):
+        codec.compress(photo, psnr=90)
+
+
+def test_windows_leave_no_seams(photo, monkeypatch):
+    """Small windows and small tiles give the picture of one window, but for float rounding."""
+    pixels = np.tile(photo, [2, 2, 1])
+    engine = codec._engine(zoo.find("photo"), None)
+    whole = pipeline.analyse(pixels, engine)
+    picture = codec.decompress(codec.compress(pixels, quality=60)).pixels
+    monkeypatch.setattr(pipeline, "WINDOW", 5)
+    assert np.abs(pipeline.analyse(pixels, engine) - whole).max() < 1e-2
+    monkeypatch.setattr(pipeline, "TILE", 128)
+    blob = codec.compress(pixels, quality=60)
+    assert codec.info(blob)["tiles"] == 20
+    again = codec.decompress(blob).pixels
+    assert np.abs(again.astype(int) - picture).max() <= 2
+    assert (again != picture).mean() < 0.02
+
+
+def test_a_crop_is_the_part_of_the_whole_and_needs_only_its_tiles(photo, monkeypatch):
+    monkeypatch.setattr(pipeline, "TILE", 64)
+    blob = codec.compress(photo, quality=60)
+    whole = codec.decompress(blob).pixels
+    crop = codec.decompress(blob, crop=(40, 30, 50, 21)).pixels
+    assert crop.shape == (21, 50, 3)
+    assert np.abs(crop.astype(int) - whole[30:51, 40:90]).max() <= 1
+    stream = pipeline.parse(blob)
+    stream.latents[-1] = b"\0" * 20                     # damage a tile that is far away
+    engine = codec._engine(zoo.find("photo"), None)
+    assert (pipeline.decompress(stream, engine, (30, 40, 51, 90)).pixels == crop).all()
+    with pytest.raises(codec.CodecError, match=r"latents differ|not decodable"):
+        pipeline.decompress(stream, engine)
+    for outside in [(0, 0, 0, 5), (290, 0, 20, 5), (-1, 0, 5, 5)]:
+        with pytest.raises(codec.CodecError, match="not inside the picture of 300x200"):
+            codec.decompress(blob, crop=outside)
+
+
+def test_gray_alpha_and_metadata_come_back(photo):
+    alpha = np.arange(200 * 300, dtype=np.uint32).astype(np.uint8).reshape(200, 300)
+    picture = Picture(np.repeat(photo[..., :1], 3, 2), True, alpha, b"icc", b"Exif\0\0", b"<x/>")
+    decoded = codec.decompress(codec.compress(picture, quality=40))
+    assert decoded.gray and (decoded.pixels[..., 0] == decoded.pixels[..., 2]).all()
+    assert (decoded.alpha == alpha).all()
+    assert (decoded.icc, decoded.exif, decoded.xmp) == (b"icc", b"Exif\0\0", b"<x/>")
+    assert decoded.to_pillow().mode == "LA"
+
+
+@pytest.mark.parametrize("name", list(zoo.CONFIGS))
+def test_every_model_of_the_zoo_round_trips_untrained(name, small_models, photo):
+    folder = str(small_models[name])
+    blob = codec.compress(photo, quality=60, model=folder)
+    assert codec.info(blob)["model"] == name
+    assert codec.decompress(blob, model=folder).pixels.shape == photo.shape
+    assert codec.verify(blob, model=folder)["symbols"] == 13 * 19 * 24
+    with pytest.raises(codec.CodecError, match=rf"made by model '{name}' with weights .* not inst"):
+        codec.decompress(blob)
+
+
+def test_boxes_of_tiles_follow_the_header():
+    header = codec.bitstream.Header(("picture", "RGB"), 2100, 1025, 1024, 50, b"abcd", "m")
+    assert pipeline.tile_boxes(header)[:3] == [(0, 0, 64, 64), (0, 64, 64, 128), (0, 128, 64, 132)]
+    assert len(pipeline.tile_boxes(header)) == 6
+    assert tiling.cover((0, 0, 1025, 2100), 16) == (0, 0, 65, 132)

@@ -1,0 +1,127 @@
+import io
+import tarfile
+from dataclasses import replace
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image
+from skimage import data as samples
+
+import codec
+from models import zoo
+from models.training import data, loop, run
+from models.training.optimizer import orthogonalise
+
+SMALL = replace(zoo.CONFIGS["photo"], channels=(16, 16), latents=48, hyper_latents=8)
+CONFIG = SimpleNamespace(MODEL=SMALL, TRAINING=dict(minutes=0.15, batch=2, patch=64, adam=2e-3,
+                                                    muon=2e-3, ema=0.9))
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory):
+    """A folder with a picture, a tar shard with another, and files that are none."""
+    folder = tmp_path_factory.mktemp("pictures")
+    Image.fromarray(samples.astronaut()[:256, :200]).save(folder / "a.png")
+    blob = io.BytesIO()
+    Image.fromarray(samples.coffee()[:200, :300]).save(blob, "WEBP", quality=90)
+    with tarfile.open(folder / "shard.tar", "w") as tar:
+        entry = tarfile.TarInfo("b.webp")
+        entry.size = blob.tell()
+        tar.addfile(entry, io.BytesIO(blob.getvalue()))
+    (folder / "c.jpg").write_bytes(b"broken")
+    Image.new("RGB", (10, 300)).save(folder / "narrow.png")
+    (folder / "readme.txt").write_text("hello")
+    return folder
+
+
+def test_data_are_decoded_once_and_cropped_at_random(pictures):
+    flat, table = data.load(pictures, patch=64)
+    assert table.tolist() == [[0, 256, 200], [256 * 200 * 3, 200, 300]]
+    assert (flat[:600].reshape(200, 3) == samples.astronaut()[0, :200]).all()
+    crops = data.crops(tf.constant(flat), tf.constant(table), tf.constant([1, 2]), 8, 64)
+    assert crops.shape == (8, 64, 64, 3) and crops.dtype == tf.uint8
+    again = data.crops(tf.constant(flat), tf.constant(table), tf.constant([1, 2]), 8, 64)
+    other = data.crops(tf.constant(flat), tf.constant(table), tf.constant([1, 3]), 8, 64)
+    assert (crops.numpy() == again.numpy()).all() and (crops.numpy() != other.numpy()).any()
+    whole = flat[:256 * 200 * 3].reshape(256, 200, 3)
+    square = data.crops(tf.constant(flat[:whole.size]), tf.constant(table[:1]),
+                        tf.constant([4, 5]), 1, 200)[0].numpy()
+    top = [t for t in range(57) if (whole[t:t + 200] == square).all()
+           or (whole[t:t + 200, ::-1] == square).all()]
+    assert len(top) == 1
+
+
+def test_what_cannot_be_trained_on_is_said(tmp_path):
+    with pytest.raises(FileNotFoundError, match="no such folder or tar"):
+        data.load(tmp_path / "none", 64)
+    with pytest.raises(ValueError, match="holds no picture of at least 64x64"):
+        data.load(tmp_path, 64)
+
+
+def four_steps(pictures, jit: bool) -> np.ndarray:
+    flat, table = data.load(pictures, patch=64)
+    images = data.crops(tf.constant(flat), tf.constant(table), tf.constant([1, 2]), 2, 64)
+    tf.keras.utils.set_random_seed(3)
+    trainer = loop.Trainer(zoo.build(SMALL), 1e-3, 2e-3)
+    step = tf.function(trainer.step, jit_compile=jit)
+    return np.array([step(images, tf.constant(i), 5, tf.constant(1.0), tf.constant(0.5))
+                     for i in range(4)])
+
+
+def test_the_step_is_pure(pictures):
+    first = four_steps(pictures, jit=False)
+    np.testing.assert_allclose(first, four_steps(pictures, jit=False), rtol=1e-3)
+    assert first[3][0] < first[0][0]                    # the loss falls even in four steps
+
+
+@pytest.mark.slow
+def test_the_step_compiles_whole(pictures):
+    np.testing.assert_allclose(four_steps(pictures, jit=True), four_steps(pictures, jit=False),
+                               rtol=2e-2)
+
+
+def test_a_gradient_that_is_not_finite_changes_nothing(pictures):
+    trainer = loop.Trainer(zoo.build(SMALL), 1e-3, 2e-3)
+    weights = trainer.optimizer.weights
+    before = {n: v.numpy() for n, v in weights.items()}
+    gradients = {n: tf.fill(v.shape, float("nan")) for n, v in weights.items()}
+    norm = trainer.optimizer.apply(gradients, tf.constant(0), tf.constant(1.0), tf.constant(0.9))
+    assert not np.isfinite(norm)
+    for n, v in weights.items():
+        assert (v.numpy() == before[n]).all()
+        assert np.isfinite(trainer.optimizer.first[n]).all()
+
+
+@pytest.mark.parametrize("shape", [(8, 20), (20, 8), (4, 6, 5)])
+def test_muon_orthogonalises(shape):
+    matrix = np.random.default_rng(0).normal(size=shape).astype(np.float32)
+    values = np.linalg.svd(orthogonalise(tf.constant(matrix)).numpy(), compute_uv=False)
+    assert values.min() > 0.6 and values.max() < 1.3
+
+
+def test_training_learns_resumes_and_exports(pictures, tmp_path, photo):
+    out = tmp_path / "run"
+    loop.train(CONFIG, pictures, out)
+    rows = (out / "log.csv").read_text().splitlines()
+    losses = [float(row.split(",")[2]) for row in rows[1:]]
+    assert rows[0] == "step,minutes,loss,bpp,mse,norm" and losses[-1] < 0.8 * losses[0]
+    with np.load(out / "checkpoint.npz") as state:
+        steps = int(state["step"])
+        assert {"w/gain", "m/gain", "v/gain", "e/gain"} <= set(state.files)
+    model = loop.train(CONFIG, pictures, out, minutes=0.2, resume=True)
+    with np.load(out / "checkpoint.npz") as state:
+        assert int(state["step"]) > steps
+    zoo.export(model, tmp_path / "model")
+    blob = codec.compress(photo, quality=50, model=str(tmp_path / "model"))
+    decoded = codec.decompress(blob, model=str(tmp_path / "model")).pixels
+    assert codec.pipeline.psnr(photo, decoded) > 20
+
+
+def test_the_command_names_its_configurations(pictures, tmp_path):
+    assert run.configuration("hyperprior").MODEL.hyper == "scale"
+    with pytest.raises(ValueError, match="minutes is -1"):
+        run.train_and_export("photo", str(pictures), str(tmp_path), minutes=-1)
+    with pytest.raises(FileNotFoundError, match="no checkpoint to resume from"):
+        run.train_and_export("photo", str(pictures), str(tmp_path), minutes=1, resume=True)
