@@ -10,24 +10,22 @@ Everything that can go wrong with them is a CodecError whose text is one line.
 
 from __future__ import annotations
 
-import hashlib
 import os
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-from codec import bitstream, engines, pipeline
+from codec import bitstream, engines, media, pipeline
 from codec.errors import CodecError
-from codec.media import image as _image
-from codec.media.image import Picture
-from codec.pipeline import MAX_PIXELS
+from codec.media.image import Picture, from_pillow
+from codec.pipeline import MAX_PIXELS, psnr
 from codec.rate_control import Target
 from models import zoo
 
 __version__ = "0.1.0"
-__all__ = ["CodecError", "Picture", "Target", "compress", "decompress", "info", "models",
-           "read_picture", "verify"]
+__all__ = ["CodecError", "Picture", "compress", "decompress", "engine_for", "find_model", "info",
+           "models", "psnr", "read_picture", "verify"]
 
 DEFAULT_MODEL = "photo"
 DEFAULT_QUALITY = 75.0
@@ -51,7 +49,7 @@ def compress(source, *, quality: float | None = None, size: int | None = None,
         quality = DEFAULT_QUALITY
     target = Target(quality, size, bpp, psnr)
     picture = read_picture(source, max_pixels)
-    return pipeline.compress(picture, target, _engine(_find(model), threads))[0]
+    return pipeline.compress(picture, target, engine_for(find_model(model), threads))
 
 
 def decompress(source, *, crop: tuple[int, int, int, int] | None = None, model: str | None = None,
@@ -64,11 +62,15 @@ def decompress(source, *, crop: tuple[int, int, int, int] | None = None, model: 
     if crop is not None:
         x, y, width, height = crop
         crop = y, x, y + height, x + width
-    return pipeline.decompress(stream, _engine(_find_for(stream, model), threads), crop)
+    return pipeline.decompress(stream, engine_for(_model_of(stream, model), threads), crop)
 
 
 def info(source) -> dict:
-    """What is in a .tfci file, bytes by section; checks the checksums, runs no network."""
+    """What is in a .tfci file, bytes by section; checks the checksums, runs no network.
+
+    >>> info(compress(np.zeros([16, 32, 3], np.uint8)))["width"]
+    32
+    """
     blob = _bytes(source)
     stream = pipeline.parse(blob, max_pixels=1 << 62)
     header = stream.header
@@ -87,18 +89,13 @@ def verify(source, *, model: str | None = None, max_pixels: int = MAX_PIXELS) ->
     """Checks every checksum of a .tfci file and decodes it to symbols, exactly, in NumPy.
 
     Returns {"symbols": how many latents, "sha256": of all of them as little-endian int32}.
+
+    >>> verify(compress(np.zeros([16, 32, 3], np.uint8)))["symbols"]      # 1 x 2 x 320
+    640
     """
     stream = pipeline.parse(_bytes(source), max_pixels)
-    return symbol_digest(stream, engines.Engine(_find_for(stream, model)))
-
-
-def symbol_digest(stream: pipeline.Stream, engine: engines.Engine) -> dict:
-    """As `verify`, by a given engine."""
-    digest, count = hashlib.sha256(), 0
-    for _, symbols, _ in pipeline.decode_symbols(stream, engine):
-        digest.update(np.ascontiguousarray(symbols, "<i4").data)
-        count += symbols.size
-    return {"symbols": count, "sha256": digest.hexdigest()}
+    count, sha256 = pipeline.symbols_sha256(stream, engines.Engine(_model_of(stream, model)))
+    return {"symbols": count, "sha256": sha256}
 
 
 def models() -> list[dict]:
@@ -114,13 +111,41 @@ def read_picture(source, max_pixels: int = MAX_PIXELS) -> Picture:
     if isinstance(source, Picture):
         return source
     if isinstance(source, Image.Image):
-        return _image.from_pillow(source, max_pixels)
+        return from_pillow(source, max_pixels)
     if isinstance(source, np.ndarray):
         if source.dtype != np.uint8 or source.ndim not in (2, 3):
             raise CodecError(f"array is {source.dtype} {list(source.shape)}; "
                              "allowed is uint8 [H, W, 3] or [H, W]")
-        return _image.from_pillow(Image.fromarray(source), max_pixels)
-    return _image.read(_bytes(source), max_pixels)
+        return from_pillow(Image.fromarray(source), max_pixels)
+    return media.read(_bytes(source), max_pixels)
+
+
+def find_model(name: str) -> zoo.InstalledModel:
+    """An installed model by its name, or the model in a folder."""
+    try:
+        return zoo.find(name)
+    except zoo.ModelError as error:
+        raise CodecError(str(error)) from None
+
+
+def engine_for(model: zoo.InstalledModel, threads: int | None = None) -> engines.Engine:
+    """What runs a model's networks; made once for each model of a process."""
+    try:
+        if model.path not in _engines:
+            _engines[model.path] = engines.load(model, threads)
+        return _engines[model.path]
+    except zoo.ModelError as error:
+        raise CodecError(str(error)) from None
+
+
+_engines: dict[Path, engines.Engine] = {}
+
+
+def _model_of(stream: pipeline.Stream, extra: str | None) -> zoo.InstalledModel:
+    try:
+        return zoo.find_digest(stream.header.model, stream.header.digest, extra)
+    except zoo.ModelError as error:
+        raise CodecError(str(error)) from None
 
 
 def _bytes(source) -> bytes:
@@ -132,29 +157,3 @@ def _bytes(source) -> bytes:
         return Path(source).read_bytes()
     except OSError as error:
         raise CodecError(error.strerror or str(error)) from None
-
-
-def _find(model: str) -> zoo.InstalledModel:
-    try:
-        return zoo.find(model)
-    except zoo.ModelError as error:
-        raise CodecError(str(error)) from None
-
-
-def _find_for(stream: pipeline.Stream, extra: str | None) -> zoo.InstalledModel:
-    try:
-        return zoo.find_digest(stream.header.model, stream.header.digest, extra)
-    except zoo.ModelError as error:
-        raise CodecError(str(error)) from None
-
-
-_loaded: dict[Path, engines.Engine] = {}
-
-
-def _engine(model: zoo.InstalledModel, threads: int | None) -> engines.Engine:
-    try:
-        if model.path not in _loaded:
-            _loaded[model.path] = engines.load(model, threads)
-        return _loaded[model.path]
-    except zoo.ModelError as error:
-        raise CodecError(str(error)) from None

@@ -66,8 +66,8 @@ class Header:
         except (IndexError, KeyError, struct.error, UnicodeDecodeError):
             raise CodecError("damaged: the header cannot be read") from None
         quality /= QUALITY_UNIT
-        sound = width > 0 and height > 0 and 6 <= exponent <= 15 and 1 <= quality <= 100
-        if not sound or len(digest) != 4 or not model:
+        sound = width > 0 and height > 0 and 6 <= exponent <= 12 and 1 <= quality <= 100
+        if not sound or len(digest) != 4 or not (model and model.isprintable()):
             raise CodecError("damaged: the header holds impossible values")
         return cls(media, width, height, 1 << exponent, quality, digest, model)
 

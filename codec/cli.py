@@ -15,12 +15,11 @@ from absl import app, flags
 from absl.flags import argparse_flags
 
 import codec
-from codec import files, pipeline
+from codec import files, media, pipeline
 from codec.errors import CodecError
 from codec.media import image
-from codec.rate_control import Target
 
-SUFFIX = ".tfci"
+SUFFIX, PLAIN = ".tfci", image.DEFAULT_SUFFIX
 
 
 def run() -> None:
@@ -110,31 +109,29 @@ def _parser() -> argparse_flags.ArgumentParser:
 # ---- subcommands
 
 def compress(args) -> None:
-    wanted = args.quality, args.target_size, args.target_bpp, args.target_psnr
-    if wanted == (None,) * 4:
-        wanted = codec.DEFAULT_QUALITY, None, None, None
-    if sum(v is not None for v in wanted) > 1:
+    wanted = {"quality": args.quality, "size": args.target_size, "bpp": args.target_bpp,
+              "psnr": args.target_psnr}
+    if sum(v is not None for v in wanted.values()) > 1:
         _complain("give one of --quality, --target-size, --target-bpp, --target-psnr")
         sys.exit(2)
-    target, model = Target(*wanted), codec._find(args.model)
+    codec.find_model(args.model)        # once, before many inputs fail for the same reason
 
     def one(job: files.Job) -> dict:
         data = files.read(job.source, codec.MAX_BYTES)
         picture = codec.read_picture(data, args.max_pixels)
-        blob, quality = pipeline.compress(picture, target, codec._engine(model, args.threads))
+        blob = codec.compress(picture, **wanted, model=args.model, threads=args.threads)
         files.write(job.target, blob, args.force)
-        height, width = picture.pixels.shape[:2]
-        report = {"bytes": len(blob), "bpp": 8 * len(blob) / (height * width), "quality": quality,
-                  "model": model.name}
+        told = codec.info(blob)
+        report = {name: told[name] for name in ("bytes", "bpp", "quality", "model")}
         if args.measure:
             decoded = codec.decompress(blob, model=args.model, max_pixels=args.max_pixels)
-            report["psnr"] = pipeline.psnr(picture.pixels, decoded.pixels)
+            report["psnr"] = codec.psnr(picture.pixels, decoded.pixels)
         notes = list(picture.notes)
         if len(blob) > len(data):
             notes.append(f"the result is larger than the input ({len(blob)} > {len(data)} bytes)")
         return report | ({"notes": notes} if notes else {})
 
-    jobs = files.plan(args.inputs, args.output, image.SUFFIXES, lambda name: name + SUFFIX,
+    jobs = files.plan(args.inputs, args.output, media.SUFFIXES, lambda name: name + SUFFIX,
                       args.deep)
     _run_all(jobs, one, args)
 
@@ -144,15 +141,16 @@ def decompress(args) -> None:
         data = files.read(job.source, codec.MAX_BYTES)
         picture = codec.decompress(data, crop=args.crop, model=args.model, threads=args.threads,
                                    max_pixels=args.max_pixels)
-        suffix = image.DEFAULT_SUFFIX if job.target == files.STANDARD else Path(job.target).suffix
-        blob = image.write(picture, suffix)
+        suffix = PLAIN if job.target == files.STANDARD else Path(job.target).suffix
+        blob = media.write(picture, suffix)
         files.write(job.target, blob, args.force)
         height, width = picture.pixels.shape[:2]
         return {"bytes": len(blob), "width": width, "height": height}
 
     def rename(name: str) -> str:
         name = name[:-len(SUFFIX)] if name.lower().endswith(SUFFIX) else name
-        return str(Path(name).with_suffix(image.DEFAULT_SUFFIX))
+        known = Path(name).suffix.lower() in media.SUFFIXES
+        return str(Path(name).with_suffix(PLAIN)) if known else name + PLAIN
 
     _run_all(files.plan(args.inputs, args.output, {SUFFIX}, rename, args.deep), one, args)
 

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import struct
 import zlib
 from collections.abc import Iterator
@@ -28,8 +29,8 @@ MAX_PIXELS = 1 << 27
 
 # ---- compress
 
-def compress(picture: Picture, target: rate_control.Target, engine: Engine) -> tuple[bytes, float]:
-    """A picture -> (the bytes of its .tfci file, the quality that was used).
+def compress(picture: Picture, target: rate_control.Target, engine: Engine) -> bytes:
+    """A picture -> the bytes of its .tfci file.
 
     Raises:
         CodecError: if the target is out of reach.
@@ -40,8 +41,7 @@ def compress(picture: Picture, target: rate_control.Target, engine: Engine) -> t
     def attempt(quality: float) -> bytes:
         return bitstream.write(_code(y, _header(picture, quality, engine), extras, engine))
 
-    quality = choose_quality(target, picture, y, attempt, engine)
-    return attempt(quality), quality
+    return attempt(choose_quality(target, picture, y, attempt, engine))
 
 
 def analyse(pixels: np.ndarray, engine: Engine) -> np.ndarray:
@@ -80,7 +80,7 @@ def _code(y: np.ndarray, header: Header, extras: list[Section], engine: Engine) 
         index, mean = _parameters(z, box, scaled.shape, engine)
         symbols = _quantise(tiling.cut(scaled, box), mean)
         coded = entropy_coder.encode(symbols, index, engine.model.latent_tables)
-        digest = struct.pack("<I", symbol_digest(header, z, symbols))
+        digest = struct.pack("<I", tile_checksum(header, z, symbols))
         sections.append(Section(bitstream.LATENTS, digest + coded))
     return sections
 
@@ -104,12 +104,10 @@ def _parameters(z, box: tiling.Box, shape: tuple[int, ...], engine: Engine):
     if z is None:
         size = bottom - top, right - left, shape[2]
         return np.broadcast_to(np.arange(size[2], dtype=np.uint16), size), np.float32(0)
-    cells = tiling.cover(box, HYPER_CELL)
-    out = np.concatenate([part for _, part in tiling.windows(
-        engine.hyper_synthesis, z, cells, 1 << 20, HALO["hyper_synthesis"], 1, HYPER_CELL)])
-    top, left = top - cells[0] * HYPER_CELL, left - cells[1] * HYPER_CELL
-    inner = top, left, top + box[2] - box[0], left + box[3] - box[1]
-    return engine.model.parameters(tiling.cut(out, inner))
+    window = tiling.grow(tiling.cover(box, HYPER_CELL), HALO["hyper_synthesis"], *z.shape[:2])
+    out = engine.hyper_synthesis(tiling.cut(z, window))
+    y0, x0 = window[0] * HYPER_CELL, window[1] * HYPER_CELL
+    return engine.model.parameters(tiling.cut(out, (top - y0, left - x0, bottom - y0, right - x0)))
 
 
 def _quantise(scaled: np.ndarray, mean) -> np.ndarray:
@@ -171,7 +169,7 @@ def parse(blob: bytes, max_pixels: int = MAX_PIXELS) -> Stream:
     latents = [s.payload for s in sections if s.type == bitstream.LATENTS]
     others = [s for s in sections[1:] if s.type != bitstream.LATENTS]
     extras = {s.type: s.payload for s in others}
-    expected = len(tile_boxes(header))
+    expected = -(-header.height // header.tile) * -(-header.width // header.tile)
     if len(latents) != expected:
         raise CodecError(f"cut short or damaged: holds {len(latents)} of {expected} tiles")
     repeated = len(extras) != len(others) or bitstream.HEADER in extras
@@ -230,9 +228,18 @@ def decode_symbols(stream: Stream, engine: Engine, needed: tiling.Box | None = N
             continue
         index, mean = _parameters(z, box, shape, engine)
         symbols = entropy_coder.decode(payload[4:], index, model.latent_tables)
-        if struct.unpack_from("<I", payload)[0] != symbol_digest(header, z, symbols):
+        if struct.unpack_from("<I", payload)[0] != tile_checksum(header, z, symbols):
             raise CodecError("damaged: latents differ from those that were written")
         yield box, symbols, mean
+
+
+def symbols_sha256(stream: Stream, engine: Engine) -> tuple[int, str]:
+    """(how many latents, SHA-256 of all symbols as little-endian int32, tile by tile)."""
+    digest, count = hashlib.sha256(), 0
+    for _, symbols, _ in decode_symbols(stream, engine):
+        digest.update(np.ascontiguousarray(symbols, "<i4").data)
+        count += symbols.size
+    return count, digest.hexdigest()
 
 
 def synthesise(y: np.ndarray, area: tiling.Box, engine: Engine) -> np.ndarray:
@@ -260,7 +267,7 @@ def tile_boxes(header: Header) -> list[tiling.Box]:
     return tiling.boxes(*size, header.tile // CELL)
 
 
-def symbol_digest(header: Header, z: np.ndarray | None, symbols: np.ndarray) -> int:
+def tile_checksum(header: Header, z: np.ndarray | None, symbols: np.ndarray) -> int:
     """CRC-32 of the header, all hyper-latents and a tile's symbols, as little-endian int32."""
     crc = zlib.crc32(header.pack())
     if z is not None:

@@ -4,17 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from codec import psnr
+
+__all__ = ["ms_ssim", "psnr"]
 MS_SSIM_SIDE = 161      # five scales of an 11x11 window
-
-
-def psnr(a: np.ndarray, b: np.ndarray) -> float:
-    """PSNR-RGB in dB: uint8 arrays of one shape, squared error over all samples.
-
-    >>> round(psnr(np.zeros([4, 4, 3], np.uint8), np.full([4, 4, 3], 2, np.uint8)), 2)
-    42.11
-    """
-    mse = np.mean((a.astype(np.float64) - b.astype(np.float64)) ** 2)
-    return float("inf") if mse == 0 else float(10 * np.log10(255**2 / mse))
 
 
 def ms_ssim(a: np.ndarray, b: np.ndarray) -> float:

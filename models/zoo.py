@@ -17,7 +17,6 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 
 import numpy as np
-from safetensors import SafetensorError
 from safetensors.numpy import load
 
 from models.integer import IntegerNetwork
@@ -152,11 +151,12 @@ def _open(path: Path) -> InstalledModel:
     try:
         info = json.loads((path / "model.json").read_text())
         model = InstalledModel(path, info)
-        assert len(bytes.fromhex(info["sha256"])) == 32 and model.name and model.config
+        if len(bytes.fromhex(info["sha256"])) != 32 or not (model.name and model.config):
+            raise ValueError
         return model
     except OSError:
         raise ModelError(f"{path}: no model here (model.json is missing)") from None
-    except (AssertionError, KeyError, TypeError, ValueError, SafetensorError):
+    except (KeyError, TypeError, ValueError):
         raise ModelError(f"{path}: model.json is damaged") from None
 
 

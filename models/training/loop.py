@@ -75,6 +75,8 @@ def train(config, source, out, *, minutes: float | None = None, resume: bool = F
     checkpoint = out / "checkpoint.npz"
     if resume and not checkpoint.exists():
         raise FileNotFoundError(f"{checkpoint}: no checkpoint to resume from")
+    if checkpoint.exists() and not resume:
+        raise ValueError(f"{checkpoint} exists: resume that run, or choose another folder")
     out.mkdir(parents=True, exist_ok=True)
     data, table = pictures.load(source, run["patch"])
     data, table = tf.constant(data), tf.constant(table)

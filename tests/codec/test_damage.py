@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
 import codec
 from codec import bitstream
@@ -15,7 +16,7 @@ from codec import bitstream
 @pytest.fixture(scope="module")
 def streams(photo):
     rgba = np.dstack([photo[:70, :90], photo[:70, :90, :1]])
-    with_alpha = codec.read_picture(codec.Image.fromarray(rgba))
+    with_alpha = codec.read_picture(Image.fromarray(rgba))
     return [codec.compress(photo, quality=30), codec.compress(photo[:1, :1], quality=90),
             codec.compress(with_alpha, quality=60)]
 
@@ -59,13 +60,15 @@ def test_damage_under_a_right_checksum_is_found_by_the_latents(streams, data):
 def test_a_small_file_that_claims_much_costs_little(streams):
     """As many latents as the limit allows, from a few bytes: refused, or at least cheap."""
     header = bitstream.Header.unpack(bitstream.read(streams[0])[0].payload)
-    huge = bitstream.Header(header.media, 200_000, 200_000, 1 << 15, 50, header.digest, "photo")
+    huge = bitstream.Header(header.media, 200_000, 200_000, 1 << 10, 50, header.digest, "photo")
     blob = bitstream.write([bitstream.Section("H", huge.pack())])
     before, start = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.time()
     with pytest.raises(codec.CodecError, match="allowed are 134217728"):
         codec.decompress(blob)
-    large = bitstream.Header(header.media, 1 << 15, 1 << 12, 1 << 15, 50, header.digest, "photo")
-    with pytest.raises(codec.CodecError, match="0 of 1 tiles"):
+    with pytest.raises(codec.CodecError, match="holds 0 of 38416 tiles"):
+        codec.info(blob)
+    large = bitstream.Header(header.media, 1 << 15, 1 << 12, 1 << 12, 50, header.digest, "photo")
+    with pytest.raises(codec.CodecError, match="0 of 8 tiles"):
         codec.decompress(bitstream.write([bitstream.Section("H", large.pack())]))
     assert time.time() - start < 10
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100_000    # kB

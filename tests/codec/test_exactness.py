@@ -24,14 +24,14 @@ import codec
 from codec import engines, pipeline
 from models import zoo
 stream = pipeline.parse(open(path, "rb").read())
-model = codec._find_for(stream, None)
+model = codec.find_model(stream.header.model)
 network = zoo.build(model.config, model.params).hyper_synthesis
 run = {"eager": network, "function": tf.function(network, reduce_retracing=True),
        "xla": tf.function(network, jit_compile=True)}[mode]
 engine = engines.Engine(model)
 engine.hyper_synthesis = lambda z: run(
     tf.constant(z[None], tf.float32))[0].numpy().astype(np.int32)
-print(codec.symbol_digest(stream, engine)["sha256"])
+print(pipeline.symbols_sha256(stream, engine)[1])
 """
 
 
@@ -44,10 +44,10 @@ def test_golden_streams_decode_to_pinned_symbols(name):
 @pytest.mark.parametrize("name", PINS)
 def test_the_definition_in_int64_gives_the_same(name):
     stream = pipeline.parse((GOLDEN / name).read_bytes())
-    model = codec._find_for(stream, None)
+    model = codec.find_model(stream.header.model)
     engine = engines.Engine(model)
     engine.hyper_synthesis = lambda z: model.hyper_synthesis(z, np.int64)
-    assert codec.symbol_digest(stream, engine)["sha256"] == PINS[name]
+    assert pipeline.symbols_sha256(stream, engine)[1] == PINS[name]
 
 
 @pytest.mark.parametrize("mode, onednn, threads", [

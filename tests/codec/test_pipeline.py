@@ -79,7 +79,7 @@ def test_target_bpp_and_psnr(photo):
 def test_windows_leave_no_seams(photo, monkeypatch):
     """Small windows and small tiles give the picture of one window, but for float rounding."""
     pixels = np.tile(photo, [2, 2, 1])
-    engine = codec._engine(zoo.find("photo"), None)
+    engine = codec.engine_for(codec.find_model("photo"))
     whole = pipeline.analyse(pixels, engine)
     picture = codec.decompress(codec.compress(pixels, quality=60)).pixels
     monkeypatch.setattr(pipeline, "WINDOW", 5)
@@ -101,7 +101,7 @@ def test_a_crop_is_the_part_of_the_whole_and_needs_only_its_tiles(photo, monkeyp
     assert np.abs(crop.astype(int) - whole[30:51, 40:90]).max() <= 1
     stream = pipeline.parse(blob)
     stream.latents[-1] = b"\0" * 20                     # damage a tile that is far away
-    engine = codec._engine(zoo.find("photo"), None)
+    engine = codec.engine_for(codec.find_model("photo"))
     assert (pipeline.decompress(stream, engine, (30, 40, 51, 90)).pixels == crop).all()
     with pytest.raises(codec.CodecError, match=r"latents differ|not decodable"):
         pipeline.decompress(stream, engine)

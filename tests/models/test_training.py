@@ -110,6 +110,8 @@ def test_training_learns_resumes_and_exports(pictures, tmp_path, photo):
     with np.load(out / "checkpoint.npz") as state:
         steps = int(state["step"])
         assert {"w/gain", "m/gain", "v/gain", "e/gain"} <= set(state.files)
+    with pytest.raises(ValueError, match="exists: resume that run"):
+        loop.train(CONFIG, pictures, out)
     model = loop.train(CONFIG, pictures, out, minutes=0.2, resume=True)
     with np.load(out / "checkpoint.npz") as state:
         assert int(state["step"]) > steps
