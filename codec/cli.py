@@ -168,10 +168,11 @@ def models(args) -> None:
     if args.json:
         print(json.dumps(found))
         return
-    print(f"{'name':<14}{'media':<10}{'kMAC/pixel (encode, decode)':<30}weights")
+    print(f"{'name':<14}{'media':<10}{'bpp':<16}{'kMAC/pixel (encode, decode)':<30}weights")
     for model in found:
         cost = model["kmac_per_pixel"]
-        print(f"{model['name']:<14}{model['media']:<10}"
+        rates = " to ".join(f"{rate:.2f}" for rate in model.get("bpp", ())) or "not measured"
+        print(f"{model['name']:<14}{model['media']:<10}{rates:<16}"
               f"{cost['encode']:>8.1f}{cost['decode']:>10.1f}{'':<12}{model['sha256'][:8]}")
 
 

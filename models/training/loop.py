@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 import math
 import time
 from pathlib import Path
@@ -19,9 +18,11 @@ from models.training.optimizer import Optimizer
 
 CHECKPOINT_SECONDS = 180
 LOG_STEPS = 50
+METRICS = ("loss", "bpp", "mse", "norm")
 WARM_UP = 0.02              # share of the schedule
 FLOOR = 0.02                # of the learning rate, at the end
 MAX_BAD_STEPS = 100
+RATE_CROPS = 16
 
 
 class Trainer(tf.Module):
@@ -64,13 +65,14 @@ def train(config, source, out, *, minutes: float | None = None, resume: bool = F
     """Trains config.MODEL on the pictures of `source`; leaves checkpoint, log.csv, curves in `out`.
 
     The schedule follows the clock, so that a run always ends annealed; a resumed run goes on where
-    its checkpoint stood. Returns the model with its averaged weights.
+    its checkpoint stood. Returns the model with its averaged weights, and facts for model.json.
 
     Raises:
-        FileNotFoundError, ValueError: see data.load; also if resume finds no checkpoint.
+        FileNotFoundError, ValueError: see data.load; also if there is no checkpoint to resume from,
+            or one that would be overwritten.
         FloatingPointError: after 100 steps in a row whose gradient was not finite.
     """
-    out, run = Path(out), dict(config.TRAINING)
+    out, run = Path(out), {**config.TRAINING, "seed": seed}
     run["minutes"] = minutes or run["minutes"]
     checkpoint = out / "checkpoint.npz"
     if resume and not checkpoint.exists():
@@ -78,27 +80,21 @@ def train(config, source, out, *, minutes: float | None = None, resume: bool = F
     if checkpoint.exists() and not resume:
         raise ValueError(f"{checkpoint} exists: resume that run, or choose another folder")
     out.mkdir(parents=True, exist_ok=True)
-    data, table = pictures.load(source, run["patch"])
-    data, table = tf.constant(data), tf.constant(table)
+    data, table = (tf.constant(v) for v in pictures.load(source, run["patch"]))
     tf.keras.utils.set_random_seed(seed)
     trainer = Trainer(PictureModel(config.MODEL), run["adam"], run["muon"])
-    first, spent = restore(trainer.optimizer, checkpoint) if resume else (0, 0.0)
+    optimizer = trainer.optimizer
+    number, spent = restore(optimizer, checkpoint) if resume else (0, 0.0)
 
     @tf.function
     def step(number, rate, keep):
-        key = tf.stack([seed, number * 16])
-        images = pictures.crops(data, table, key, run["batch"], run["patch"])
+        images = pictures.crops(data, table, tf.stack([seed, number * 16]), run["batch"],
+                                run["patch"])
         return trainer.step(images, number, seed, rate, keep)
 
-    total, number, bad = 60 * run["minutes"], first, 0
+    total, bad, first = 60 * run["minutes"], 0, number
     start = saved = time.time() - spent
-    board = tf.summary.create_file_writer(str(out / "tensorboard"))
-    with open(out / "log.csv", "a" if resume else "w", newline="") as log, _bar(console) as bar:
-        rows = csv.writer(log)
-        if not resume:
-            rows.writerow(["step", "minutes", "loss", "bpp", "mse", "norm"])
-        task = bar.add_task(f"{len(table)} pictures", total=total, completed=spent)
-        sums = []
+    with Record(out, resume, total, console) as record:
         while (now := time.time()) - start < total:
             rate, keep = schedule((now - start) / total), min(run["ema"], 1 - 10 / (10 + number))
             metrics = step(tf.constant(number), tf.constant(rate, tf.float32),
@@ -109,25 +105,60 @@ def train(config, source, out, *, minutes: float | None = None, resume: bool = F
             bad = 0 if np.isfinite(metrics).all() else bad + 1
             if bad == MAX_BAD_STEPS:
                 raise FloatingPointError(f"{bad} steps in a row gave no finite gradient")
-            sums.append(metrics)
-            if number % LOG_STEPS == 0:
-                mean = np.nanmean(sums, 0)
-                sums = []
-                rows.writerow([number, round((now - start) / 60, 2), *mean.round(5).tolist()])
-                log.flush()
-                with board.as_default(number):
-                    for name, value in zip(("loss", "bpp", "mse", "norm"), mean):
-                        tf.summary.scalar(name, value)
-                bar.update(task, completed=now - start,
-                           description=f"step {number}  loss {mean[0]:.3f}")
+            record.add(number, now - start, metrics)
             if now - saved > CHECKPOINT_SECONDS:
-                save(trainer.optimizer, checkpoint, number, now - start)
+                save(optimizer, checkpoint, number, now - start)
                 saved = now
-    save(trainer.optimizer, checkpoint, number, total)
-    for name, v in trainer.optimizer.weights.items():
-        v.assign(trainer.optimizer.average[name])
-    (out / "run.json").write_text(json.dumps({**run, "steps": number, "pictures": len(table)}))
-    return trainer.model
+    save(optimizer, checkpoint, number, total)
+    for name, v in optimizer.weights.items():
+        v.assign(optimizer.average[name])
+    images = pictures.crops(data, table, tf.constant([seed, -1]), RATE_CROPS, run["patch"])
+    return trainer.model, {"bpp": rate_range(trainer.model, images), "training": {
+        **run, "steps": number, "pictures": len(table)}}
+
+
+class Record:
+    """log.csv, TensorBoard and the progress bar of a run: means over LOG_STEPS steps."""
+
+    def __init__(self, out: Path, resume: bool, seconds: float, console):
+        self.log = open(out / "log.csv", "a" if resume else "w", newline="")    # noqa: SIM115
+        self.rows = csv.writer(self.log)
+        if not resume:
+            self.rows.writerow(["step", "minutes", *METRICS])
+        self.board = tf.summary.create_file_writer(str(out / "tensorboard"))
+        self.bar = Progress(TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn(),
+                            console=console, disable=console is None)
+        self.task = self.bar.add_task("first step", total=seconds)
+        self.sums: list[np.ndarray] = []
+
+    def __enter__(self) -> Record:
+        self.bar.start()
+        return self
+
+    def __exit__(self, *_):
+        self.bar.stop()
+        self.log.close()
+        self.board.close()
+
+    def add(self, step: int, seconds: float, metrics: np.ndarray) -> None:
+        self.sums.append(metrics)
+        if step % LOG_STEPS:
+            return
+        mean, self.sums = np.nanmean(self.sums, 0), []
+        self.rows.writerow([step, round(seconds / 60, 2), *mean.round(5).tolist()])
+        self.log.flush()
+        with self.board.as_default(step):
+            for name, value in zip(METRICS, mean):
+                tf.summary.scalar(name, value)
+        self.bar.update(self.task, completed=seconds,
+                        description=f"step {step}  loss {mean[0]:.3f}")
+
+
+def rate_range(model: PictureModel, images) -> list[float]:
+    """Estimated bits per pixel of uint8 pictures [B, H, W, 3] at quality 1 and 100."""
+    images = tf.cast(images, tf.float32)
+    return [round(float(tf.reduce_mean(model(images, tf.fill([len(images)], q))[0])), 3)
+            for q in (0.0, 1.0)]
 
 
 def save(optimizer: Optimizer, path: Path, step: int, seconds: float):
@@ -144,8 +175,3 @@ def restore(optimizer: Optimizer, path: Path) -> tuple[int, float]:
         for name, v in optimizer.state().items():
             v.assign(arrays[name])
         return int(arrays["step"]), float(arrays["seconds"])
-
-
-def _bar(console):
-    return Progress(TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn(),
-                    console=console, disable=console is None)

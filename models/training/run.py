@@ -33,8 +33,8 @@ def train_and_export(config: str, data: str, out: str, minutes: float | None = N
     import rich.console
 
     from models.training import loop
-    model = loop.train(found, data, out, minutes=minutes, resume=resume,
-                       console=rich.console.Console(stderr=True))
+    model, facts = loop.train(found, data, out, minutes=minutes, resume=resume,
+                              console=rich.console.Console(stderr=True))
     folder = Path(out) / config
-    zoo.export(model, folder)
+    zoo.export(model, folder, **facts)
     return folder
