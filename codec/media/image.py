@@ -18,6 +18,7 @@ DEFAULT_SUFFIX = ".png"
 _FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP", ".tif": "TIFF",
             ".tiff": "TIFF", ".bmp": "BMP", ".avif": "AVIF", ".ppm": "PPM"}
 _OPTIONS: dict[str, dict[str, Any]] = {
+    "PNG": dict(compress_level=3),      # about half the time of the default, up to 6 % larger
     "JPEG": dict(quality=95, subsampling=0), "WEBP": dict(lossless=True),
     "AVIF": dict(quality=95), "TIFF": dict(compression="tiff_adobe_deflate")}
 _DESCRIPTIVE = (270, 271, 272, 274, 305, 306, 315, 33432)   # TIFF tags that tell, not lay out

@@ -21,6 +21,15 @@ def streams(photo):
             codec.compress(with_alpha, quality=60)]
 
 
+@pytest.fixture(scope="module", autouse=True)
+def memory_stays_bounded(streams):
+    """Nothing in this file may take a gigabyte more than decoding a good stream does."""
+    codec.decompress(streams[0])
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    yield
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 1_000_000      # kB
+
+
 @settings(max_examples=600, deadline=10_000, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_no_flip_or_cut_decodes(streams, data):
