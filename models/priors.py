@@ -103,13 +103,17 @@ def gaussian_tables() -> Tables:
 
 
 def factorized_tables(prior, reach: int = 2048) -> Tables:
-    """One table a channel of a tfc.NoisyDeepFactorized prior, tails under 2**-20 cut off."""
+    """One table a channel of a tfc.NoisyDeepFactorized prior.
+
+    Rows reach 32 past the last value of probability 2**-20, for outliers as in gaussian_tables.
+    """
     values = np.arange(-reach, reach + 1, dtype=np.float32)
     probabilities = np.asarray(prior.prob(values[:, None])).astype(np.float64)     # [values, N]
     rows, offsets = [], []
     for p in probabilities.T:
         inside = np.flatnonzero(p > 2.0**-20)
         low, high = (inside[0], inside[-1] + 1) if len(inside) else (reach, reach + 1)
+        low, high = max(0, low - 32), min(len(p), high + 32)
         rows.append(p[low:high] / max(1.0, p[low:high].sum()))
         offsets.append(int(values[low]))
     return Tables.from_probabilities(rows, offsets)
