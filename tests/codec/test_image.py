@@ -48,7 +48,8 @@ def test_pictures_as_people_have_them(mode, kind, gray, alpha, notes):
         source = Image.fromarray(np.arange(2000, dtype=np.uint16).reshape(40, 50) * 32)
     else:
         source = ramp(mode)
-    picture = image.read(stored(source, kind), LIMIT)
+    options = dict(compression="jpeg") if mode == "YCbCr" else {}
+    picture = image.read(stored(source, kind, **options), LIMIT)
     assert picture.pixels.shape == (40, 50, 3) and picture.pixels.dtype == np.uint8
     assert picture.gray == gray and (picture.alpha is not None) == alpha and picture.notes == notes
     if kind in ("PNG", "BMP") and mode in ("RGB", "RGBA", "P"):
