@@ -136,9 +136,7 @@ def uniform(shape, seed):
 
 def gaussian_likelihood(value, index):
     """P(value - 0.5 < N(0, scale(index)) < value + 0.5), written for precision in the tails."""
-    scale = tf.exp(np.log(priors.SCALE_MIN)
-                   + index * (np.log(priors.SCALE_MAX / priors.SCALE_MIN) / (priors.SCALES - 1)))
-    inverse = np.sqrt(0.5) / scale
+    inverse = np.sqrt(0.5) * tf.exp(-priors.log_scale(index))
     value = tf.abs(value)
     upper = tf.math.erfc((value - 0.5) * inverse)
     return 0.5 * (upper - tf.math.erfc((value + 0.5) * inverse))

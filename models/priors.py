@@ -59,30 +59,14 @@ class Tables:
         rows = np.split(arrays["frequencies"], np.cumsum(arrays["lengths"])[:-1])
         return cls(tuple(rows), arrays["offsets"])
 
-    def bits(self, symbols: np.ndarray, indexes: np.ndarray) -> float:
-        """Cost in bits of coding `symbols` with the tables of `indexes` (same shapes).
 
-        >>> t = Tables.from_probabilities([np.array([0.25, 0.5, 0.25])], [-1])
-        >>> round(t.bits(np.array([0, 0, 1]), np.array([0, 0, 0])), 3)
-        4.0
-        """
-        lengths = np.array([len(f) for f in self.frequencies])
-        start = np.cumsum(lengths) - lengths
-        cost = 24 - np.log2(np.concatenate(self.frequencies))
-        at = symbols.ravel() - self.offsets[indexes.ravel()]
-        escape = lengths[indexes.ravel()] - 1
-        outside = (at < 0) | (at >= escape)
-        at = np.where(outside, escape, at)
-        return float(cost[start[indexes.ravel()] + at].sum() + 32.0 * outside.sum())
+def log_scale(index):
+    """Natural logarithm of the standard deviation of scale index 0..63 (number, array or tensor).
 
-
-def scale_of(index):
-    """Standard deviation of scale index 0..63 (any array or tensor library's `exp` by power).
-
-    >>> round(scale_of(0), 2), round(scale_of(63), 1)
-    (0.11, 256.0)
+    >>> [round(float(np.exp(log_scale(i))), 2) for i in (0, 63)]
+    [0.11, 256.0]
     """
-    return SCALE_MIN * (SCALE_MAX / SCALE_MIN) ** (index / (SCALES - 1))
+    return np.log(SCALE_MIN) + index * (np.log(SCALE_MAX / SCALE_MIN) / (SCALES - 1))
 
 
 def gaussian_tables() -> Tables:
@@ -94,7 +78,7 @@ def gaussian_tables() -> Tables:
     """
     from scipy.special import ndtr
     rows, offsets = [], []
-    for scale in scale_of(np.arange(SCALES)):
+    for scale in np.exp(log_scale(np.arange(SCALES))):
         reach = int(np.ceil(10 * scale)) + 128
         distance = np.abs(np.arange(-reach, reach + 1))
         rows.append(ndtr((0.5 - distance) / scale) - ndtr((-0.5 - distance) / scale))

@@ -14,7 +14,7 @@ def test_gaussian_tables_are_the_gaussian():
     for index in (0, 20, 40, 63):
         row, offset = tables.frequencies[index], tables.offsets[index]
         assert row.sum() == TOTAL and row.min() >= 1
-        at_zero = erf(0.5 / priors.scale_of(index) / np.sqrt(2))
+        at_zero = erf(0.5 / np.exp(priors.log_scale(index)) / np.sqrt(2))
         assert row[-offset] / TOTAL == pytest.approx(at_zero, rel=5e-3)
         assert (row[:-1] == row[-2::-1]).all()
 
