@@ -44,9 +44,12 @@ def write(name: str, data: bytes, force: bool) -> None:
         sys.stdout.buffer.write(data)
         sys.stdout.buffer.flush()
         return
-    target, temporary = Path(name), None
+    target, temporary = Path(os.path.realpath(name)), None     # a link stays a link
     check_target(name, force)
     try:
+        if _is_device(name):
+            target.write_bytes(data)
+            return
         handle, temporary = tempfile.mkstemp(prefix=".codec-", dir=target.parent)
         with os.fdopen(handle, "wb") as file:
             file.write(data)
@@ -67,11 +70,16 @@ def check_target(name: str, force: bool) -> None:
         return
     if os.path.isdir(name):
         raise CodecError(f"cannot write {name}: is a folder")
-    if os.path.exists(name) and not force:
+    if os.path.exists(name) and not force and not _is_device(name):
         raise CodecError(f"{name} exists (--force overwrites it)")
     parent = os.path.dirname(name) or "."
     if not os.path.isdir(parent):
         raise CodecError(f"cannot write {name}: {parent} is no folder")
+
+
+def _is_device(name: str) -> bool:
+    """/dev/null and its like are written to, not replaced."""
+    return os.path.exists(name) and not os.path.isfile(name) and not os.path.isdir(name)
 
 
 def plan(inputs: list[str], output: str | None, suffixes: set[str], rename, deep: bool

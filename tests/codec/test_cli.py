@@ -180,7 +180,18 @@ def test_nothing_is_half_written(tmp_path, monkeypatch):
     assert target.read_bytes() == b"precious" and os.listdir(tmp_path) == ["there.tfci"]
 
 
-def test_a_full_device_and_a_missing_folder(command, picture, tmp_path):
+def test_devices_are_written_to_and_links_followed(command, picture, tmp_path):
+    status, _, err = command("compress", picture, "-o", "/dev/full")
+    assert status == 1
+    assert err == f"codec: error: {picture}: cannot write /dev/full: No space left on device\n"
+    assert command("compress", picture, "-o", "/dev/null")[0] == 0
+    assert not Path("/dev/null").is_file() and not Path("/dev/full").is_file()
+    (tmp_path / "link.tfci").symlink_to(tmp_path / "real.tfci")
+    assert command("compress", picture, "-o", tmp_path / "link.tfci")[0] == 0
+    assert (tmp_path / "link.tfci").is_symlink() and (tmp_path / "real.tfci").exists()
+
+
+def test_a_folder_that_takes_no_files(command, picture, tmp_path):
     status, _, err = command("compress", picture, "-o", "/proc/there.tfci")
     assert status == 1 and "cannot write /proc/there.tfci" in err and err.count("\n") == 1
     status, _, err = command("compress", picture, "-o", tmp_path / "no" / "such" / "x.tfci")
