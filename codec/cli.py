@@ -204,13 +204,10 @@ def doctor(args) -> None:
 
 def _run_all(jobs: list[files.Job], one, args) -> None:
     """Every job in turn; a bad one is reported and the rest go on; exit status 1 if any failed."""
-    from rich.console import Console
-    from rich.progress import track
-    bar = len(jobs) > 1 and sys.stderr.isatty()
     failed = 0 if jobs else 1
     if not jobs:
         _complain("nothing to do: the folders hold no such files")
-    for job in track(jobs, "", console=Console(stderr=True), transient=True) if bar else jobs:
+    for job in _with_bar(jobs):
         try:
             files.check_target(job.target, args.force)
             start = time.perf_counter()
@@ -232,6 +229,18 @@ def _run_all(jobs: list[files.Job], one, args) -> None:
             if args.debug:
                 traceback.print_exc()
     sys.exit(1 if failed else 0)
+
+
+def _with_bar(jobs: list[files.Job]):
+    """The jobs, with a progress bar where there are several and someone watches."""
+    if len(jobs) < 2 or not sys.stderr.isatty():
+        yield from jobs
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+    with Progress(console=Console(stderr=True), transient=True,
+                  redirect_stdout=sys.stdout.isatty()) as progress:     # never out of a pipe
+        yield from progress.track(jobs, description="")
 
 
 def _show(report: dict, as_json: bool, stream) -> None:

@@ -219,3 +219,19 @@ def test_streams_through_pipes_and_silence():
                            input=packed.stdout, capture_output=True, env=ENVIRONMENT)
     assert plain.returncode == 0 and plain.stderr.count(b"\n") == 1
     assert Image.open(io.BytesIO(plain.stdout)).size == (40, 30)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
+def test_the_progress_bar_never_reaches_a_pipe(picture, tmp_path):
+    """Standard error on a terminal, standard output in a pipe: JSON lines and nothing else."""
+    import pty
+    (tmp_path / "second.png").write_bytes(picture.read_bytes())
+    terminal, end = pty.openpty()
+    done = subprocess.run([sys.executable, "-m", "codec.cli", "compress", "--json", picture,
+                           tmp_path / "second.png"], stdout=subprocess.PIPE, stderr=end,
+                          env=ENVIRONMENT)
+    os.close(end)
+    names = [json.loads(line)["input"] for line in done.stdout.splitlines()]
+    assert done.returncode == 0 and names == [str(picture), str(tmp_path / "second.png")]
+    assert b"100%" in os.read(terminal, 1 << 16)
+    os.close(terminal)
