@@ -1,8 +1,10 @@
+import contextlib
 import io
 import json
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -227,11 +229,20 @@ def test_the_progress_bar_never_reaches_a_pipe(picture, tmp_path):
     import pty
     (tmp_path / "second.png").write_bytes(picture.read_bytes())
     terminal, end = pty.openpty()
+    shown: list[bytes] = []
+
+    def watch():
+        with contextlib.suppress(OSError):          # what reading gives once the end is closed
+            while chunk := os.read(terminal, 4096):
+                shown.append(chunk)
+    watcher = threading.Thread(target=watch)
+    watcher.start()
     done = subprocess.run([sys.executable, "-m", "codec.cli", "compress", "--json", picture,
                            tmp_path / "second.png"], stdout=subprocess.PIPE, stderr=end,
                           env=ENVIRONMENT)
     os.close(end)
+    watcher.join()
+    os.close(terminal)
     names = [json.loads(line)["input"] for line in done.stdout.splitlines()]
     assert done.returncode == 0 and names == [str(picture), str(tmp_path / "second.png")]
-    assert b"100%" in os.read(terminal, 1 << 16)
-    os.close(terminal)
+    assert b"100%" in b"".join(shown)
