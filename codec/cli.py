@@ -47,62 +47,64 @@ def _parse(argv: list[str]):
     return _parser().parse_args(argv[1:])
 
 
+def _argument(*names: str, **options) -> tuple[tuple[str, ...], dict]:
+    return names, options
+
+
 def _parser() -> argparse_flags.ArgumentParser:
+    arg = _argument
+    out = arg("-o", dest="output", metavar="FILE|DIR", help="where to write; - is stdout")
+    force = arg("--force", action="store_true", help="overwrite existing files")
+    as_json = arg("--json", action="store_true", help="one JSON object a file")
+    threads = arg("--threads", type=_positive, metavar="N", help="cores to use")
+    deep = arg("-r", dest="deep", action="store_true", help="folders with all below them")
+    pixels = arg("--max-pixels", type=_positive, default=pipeline.MAX_PIXELS, metavar="N",
+                 help="refuse larger pictures (default %(default)s)")
+    extra = arg("--model", metavar="DIR", help="a model folder to search first")
+    one = arg("file", metavar="FILE", help=".tfci file, or - for stdin")
+    commands = {
+        compress: ("Pictures to .tfci files.", [
+            arg("inputs", nargs="+", metavar="INPUT", help="picture, folder, or - for stdin"), out,
+            arg("-q", "--quality", type=_quality, metavar="1..100", help="default 75"),
+            arg("--target-size", type=_size, metavar="BYTES", help="as 200K; the most"),
+            arg("--target-bpp", type=_amount, metavar="BPP", help="bits per pixel; the most"),
+            arg("--target-psnr", type=_amount, metavar="DB", help="the least"),
+            arg("--model", default=codec.DEFAULT_MODEL, metavar="NAME|DIR",
+                help="default %(default)s"),
+            arg("--measure", action="store_true", help="decode again and report the PSNR"),
+            threads, as_json, force, deep, pixels]),
+        decompress: (".tfci files to pictures (PNG unless -o says otherwise).", [
+            arg("inputs", nargs="+", metavar="FILE", help=".tfci file, folder, or - for stdin"),
+            out, arg("--crop", type=_crop, metavar="X,Y,W,H", help="only this part"),
+            extra, threads, as_json, force, deep, pixels]),
+        info: ("What is in a file, bytes by section.", [one, as_json]),
+        verify: ("Check every checksum and decode to symbols.", [one, extra, as_json, pixels]),
+        models: ("What is installed.", [as_json]),
+        train: ("Make a model for your own pictures.", [
+            arg("data", metavar="DATA", help="folder of pictures or tar shards, or one tar"),
+            arg("--config", default="photo", metavar="NAME", help="default %(default)s"),
+            arg("--out", default="trained", metavar="DIR", help="default %(default)s"),
+            arg("--minutes", type=_amount, help="length of the whole schedule"),
+            arg("--resume", action="store_true", help="go on from DIR's checkpoint")]),
+        demo: ("A photograph through all of it, with a side-by-side page.", [
+            arg("picture", nargs="?", metavar="PICTURE", help="default: a scikit-image sample"),
+            arg("-o", dest="output", default="codec-demo", metavar="DIR",
+                help="default %(default)s"),
+            arg("-q", "--quality", type=_quality, default=50, metavar="1..100",
+                help="default %(default)s")]),
+        doctor: ("Which engine runs, versions, threads, and what is wrong.", [as_json]),
+    }
     parser = argparse_flags.ArgumentParser(
         prog="codec", description="A learned codec for pictures.", inherited_absl_flags=None)
     parser.add_argument("--version", action="version", version=f"codec {codec.__version__}")
-    commands = parser.add_subparsers(metavar="COMMAND", required=True)
-
-    def add(name, command, text, *positional, **options):
-        sub = commands.add_parser(name, help=text, description=text, inherited_absl_flags=None)
-        for args in positional:
-            sub.add_argument(args[0], **args[1])
-        for option in options.get("with_", ()):
-            sub.add_argument(*option[0], **option[1])
-        sub.add_argument("--debug", action="store_true", help="show tracebacks and all messages")
+    subparsers = parser.add_subparsers(metavar="COMMAND", required=True)
+    for command, (text, arguments) in commands.items():
+        sub = subparsers.add_parser(command.__name__, help=text, description=text,
+                                    inherited_absl_flags=None)
         sub.set_defaults(command=command)
-
-    out = (["-o"], dict(dest="output", metavar="FILE|DIR", help="where to write; - is stdout"))
-    force = (["--force"], dict(action="store_true", help="overwrite existing files"))
-    as_json = (["--json"], dict(action="store_true", help="one JSON object a file"))
-    threads = (["--threads"], dict(type=_positive, metavar="N", help="cores to use"))
-    deep = (["-r"], dict(dest="deep", action="store_true", help="folders with all below them"))
-    pixels = (["--max-pixels"], dict(type=_positive, default=pipeline.MAX_PIXELS, metavar="N",
-                                     help="refuse larger pictures (default %(default)s)"))
-    extra = (["--model"], dict(metavar="DIR", help="a model folder to search first"))
-    add("compress", compress, "Pictures to .tfci files.",
-        ("inputs", dict(nargs="+", metavar="INPUT", help="picture, folder, or - for stdin")),
-        with_=[out,
-               (["-q", "--quality"], dict(type=_quality, metavar="1..100", help="default 75")),
-               (["--target-size"], dict(type=_size, metavar="BYTES", help="as 200K; the most")),
-               (["--target-bpp"], dict(type=_amount, metavar="BPP", help="bits a pixel; the most")),
-               (["--target-psnr"], dict(type=_amount, metavar="DB", help="the least")),
-               (["--model"], dict(default=codec.DEFAULT_MODEL, metavar="NAME|DIR",
-                                  help="default %(default)s")),
-               (["--measure"], dict(action="store_true", help="decode again and report the PSNR")),
-               threads, as_json, force, deep, pixels])
-    add("decompress", decompress, ".tfci files to pictures (PNG unless -o says otherwise).",
-        ("inputs", dict(nargs="+", metavar="FILE", help=".tfci file, folder, or - for stdin")),
-        with_=[out, (["--crop"], dict(type=_crop, metavar="X,Y,W,H", help="only this part")),
-               extra, threads, as_json, force, deep, pixels])
-    one = ("file", dict(metavar="FILE", help=".tfci file, or - for stdin"))
-    add("info", info, "What is in a file, bytes by section.", one, with_=[as_json])
-    add("verify", verify, "Check every checksum and decode to symbols.", one,
-        with_=[extra, as_json, pixels])
-    add("models", models, "What is installed.", with_=[as_json])
-    add("train", train, "Make a model for your own pictures.",
-        ("data", dict(metavar="DATA", help="folder of pictures or tar shards, or one tar")),
-        with_=[(["--config"], dict(default="photo", metavar="NAME", help="default %(default)s")),
-               (["--out"], dict(default="trained", metavar="DIR", help="default %(default)s")),
-               (["--minutes"], dict(type=_amount, help="length of the whole schedule")),
-               (["--resume"], dict(action="store_true", help="go on from DIR's checkpoint"))])
-    add("demo", demo, "A photograph through all of it, with a side-by-side page.",
-        ("picture", dict(nargs="?", metavar="PICTURE", help="default: a sample of scikit-image")),
-        with_=[(["-o"], dict(dest="output", default="codec-demo", metavar="DIR",
-                             help="default %(default)s")),
-               (["-q", "--quality"], dict(type=_quality, default=50, metavar="1..100"))])
-    add("doctor", doctor, "Which engine runs, versions, threads, and what is wrong.",
-        with_=[as_json])
+        for names, options in arguments:
+            sub.add_argument(*names, **options)
+        sub.add_argument("--debug", action="store_true", help="show tracebacks and all messages")
     return parser
 
 
