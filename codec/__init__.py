@@ -121,29 +121,29 @@ def read_picture(source, max_pixels: int = MAX_PIXELS) -> Picture:
 
 
 def find_model(name: str) -> zoo.InstalledModel:
-    """An installed model by its name, or the model in a folder."""
-    try:
-        return zoo.find(name)
-    except zoo.ModelError as error:
-        raise CodecError(str(error)) from None
+    """An installed model by its name, or the model in a folder; its weights are whole."""
+    return _checked(zoo.find, name)
 
 
 def engine_for(model: zoo.InstalledModel, threads: int | None = None) -> engines.Engine:
     """What runs a model's networks; made once for each model of a process."""
-    try:
-        if model.path not in _engines:
-            _engines[model.path] = engines.load(model, threads)
-        return _engines[model.path]
-    except zoo.ModelError as error:
-        raise CodecError(str(error)) from None
+    if model.path not in _engines:
+        _engines[model.path] = engines.load(model, threads)
+    return _engines[model.path]
 
 
 _engines: dict[Path, engines.Engine] = {}
 
 
 def _model_of(stream: pipeline.Stream, extra: str | None) -> zoo.InstalledModel:
+    return _checked(zoo.find_digest, stream.header.model, stream.header.digest, extra)
+
+
+def _checked(find, *args) -> zoo.InstalledModel:
     try:
-        return zoo.find_digest(stream.header.model, stream.header.digest, extra)
+        model = find(*args)
+        model.check()
+        return model
     except zoo.ModelError as error:
         raise CodecError(str(error)) from None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import logging
 import os
 import sys
 import time
@@ -24,9 +25,11 @@ SUFFIX, PLAIN = ".tfci", image.DEFAULT_SUFFIX
 
 def run() -> None:
     """The entry point of the installed command."""
-    if "--debug" not in sys.argv:
-        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    if "--debug" in sys.argv:
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "0")      # else the engine asks for silence
+    else:
         warnings.simplefilter("ignore")
+        logging.getLogger("tensorflow").setLevel(logging.ERROR)
     try:
         app.run(lambda args: args.command(args), flags_parser=_parse)
     except KeyboardInterrupt:

@@ -46,9 +46,9 @@ def _installed(problems: list[str]) -> list[zoo.InstalledModel]:
 
 def _check(model: zoo.InstalledModel, problems: list[str]) -> str:
     try:
-        parts = model.params, model.latent_tables, model.hyper_synthesis
-        return f"{model.name} {model.digest.hex()}" if all(parts[:2]) else f"{model.name} (empty)"
-    except (zoo.ModelError, ValueError, KeyError) as error:
+        model.check()
+        return f"{model.name} {model.digest.hex()}"
+    except zoo.ModelError as error:
         problems.append(str(error))
         return f"{model.name} (damaged)"
 

@@ -11,6 +11,7 @@ import struct
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -38,6 +39,7 @@ def compress(picture: Picture, target: rate_control.Target, engine: Engine) -> b
     y = analyse(picture.pixels, engine)
     extras = _extra_sections(picture)
 
+    @lru_cache(maxsize=1)               # a search ends on the file it wants
     def attempt(quality: float) -> bytes:
         return bitstream.write(_code(y, _header(picture, quality, engine), extras, engine))
 
@@ -76,11 +78,12 @@ def _code(y: np.ndarray, header: Header, extras: list[Section], engine: Engine) 
         channel = np.broadcast_to(np.arange(z.shape[2], dtype=np.uint16), z.shape)
         coded = entropy_coder.encode(z, channel, engine.model.hyper_latent_tables)
         sections.append(Section(bitstream.HYPER_LATENTS, coded))
+    common = common_checksum(header, z)
     for box in tile_boxes(header):
         index, mean = _parameters(z, box, scaled.shape, engine)
         symbols = _quantise(tiling.cut(scaled, box), mean)
         coded = entropy_coder.encode(symbols, index, engine.model.latent_tables)
-        digest = struct.pack("<I", tile_checksum(header, z, symbols))
+        digest = struct.pack("<I", tile_checksum(common, symbols))
         sections.append(Section(bitstream.LATENTS, digest + coded))
     return sections
 
@@ -222,13 +225,14 @@ def decode_symbols(stream: Stream, engine: Engine, needed: tiling.Box | None = N
         size = *(-(-n // HYPER_CELL) for n in shape[:2]), model.config.hyper_latents
         channel = np.broadcast_to(np.arange(size[2], dtype=np.uint16), size)
         z = entropy_coder.decode(stream.hyper_latents, channel, model.hyper_latent_tables)
+    common = common_checksum(header, z)
     for box, payload in zip(tile_boxes(header), stream.latents):
         if needed and (box[0] >= needed[2] or box[2] <= needed[0]
                        or box[1] >= needed[3] or box[3] <= needed[1]):
             continue
         index, mean = _parameters(z, box, shape, engine)
         symbols = entropy_coder.decode(payload[4:], index, model.latent_tables)
-        if struct.unpack_from("<I", payload)[0] != tile_checksum(header, z, symbols):
+        if struct.unpack_from("<I", payload)[0] != tile_checksum(common, symbols):
             raise CodecError("damaged: latents differ from those that were written")
         yield box, symbols, mean
 
@@ -267,11 +271,14 @@ def tile_boxes(header: Header) -> list[tiling.Box]:
     return tiling.boxes(*size, header.tile // CELL)
 
 
-def tile_checksum(header: Header, z: np.ndarray | None, symbols: np.ndarray) -> int:
-    """CRC-32 of the header, all hyper-latents and a tile's symbols, as little-endian int32."""
+def common_checksum(header: Header, z: np.ndarray | None) -> int:
+    """CRC-32 of the header and all hyper-latents: where every tile's checksum starts."""
     crc = zlib.crc32(header.pack())
-    if z is not None:
-        crc = zlib.crc32(z.astype("<i4").data, crc)
+    return crc if z is None else tile_checksum(crc, z)
+
+
+def tile_checksum(crc: int, symbols: np.ndarray) -> int:
+    """Goes on with a CRC-32 over symbols as little-endian int32."""
     return zlib.crc32(np.ascontiguousarray(symbols, "<i4").data, crc)
 
 

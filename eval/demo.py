@@ -26,9 +26,8 @@ def run(picture: str | None, folder: Path, quality: float) -> None:
     encoded = time.perf_counter()
     decoded = codec.decompress(blob).pixels
     done = time.perf_counter()
-    again = time.perf_counter()
     codec.decompress(blob)
-    warm = time.perf_counter() - again
+    warm = time.perf_counter() - done
     db, similar = metrics.psnr(pixels, decoded), metrics.ms_ssim(pixels, decoded)
     rows = [("size", f"{pixels.shape[1]} x {pixels.shape[0]} pixels"),
             ("quality", f"{quality:g}"),

@@ -16,24 +16,28 @@ from scipy.interpolate import PchipInterpolator
 import codec
 from eval import baselines, metrics
 
-OURS = (5, 12, 20, 28, 36, 44, 52, 60, 68, 76, 84, 92)
+OURS = (1, 8, 16, 25, 33, 42, 50, 58, 67, 75, 84, 92, 100)
 JPEG = (5, 10, 15, 20, 30, 40, 50, 60, 70, 80, 85, 90, 93, 95)
 WEBP = (1, 5, 10, 20, 35, 50, 65, 75, 82, 88, 92, 95)
 
 
 def measure(paths: list[Path], model: str) -> dict[str, list]:
     """Codec name -> [quality, picture, (bpp, dB)], every value measured."""
-    curves: dict[str, list] = {"codec": [], "JPEG 4:2:0": [], "WebP": []}
-    for path in paths:
-        pixels = codec.read_picture(path).pixels
-        curves["codec"].append([_point(pixels, blob, codec.decompress(blob, model=model).pixels)
-                                for q in OURS
-                                for blob in [codec.compress(pixels, quality=q, model=model)]])
-        for name, qualities in (("JPEG 4:2:0", JPEG), ("WebP", WEBP)):
-            curves[name].append([_point(pixels, blob, baselines.decode(blob))
-                                 for q in qualities
-                                 for blob in [baselines.encode(name, pixels, q)]])
-    return {name: np.swapaxes(points, 0, 1).tolist() for name, points in curves.items()}
+    def ours(pixels, quality):
+        blob = codec.compress(pixels, quality=quality, model=model)
+        return _point(pixels, blob, codec.decompress(blob, model=model).pixels)
+
+    def theirs(name):
+        def point(pixels, quality):
+            blob = baselines.encode(name, pixels, quality)
+            return _point(pixels, blob, baselines.decode(blob))
+        return point
+
+    pictures = [codec.read_picture(path).pixels for path in paths]
+    return {name: [[point(pixels, quality) for pixels in pictures] for quality in qualities]
+            for name, point, qualities in (("codec", ours, OURS),
+                                           ("JPEG 4:2:0", theirs("JPEG 4:2:0"), JPEG),
+                                           ("WebP", theirs("WebP"), WEBP))}
 
 
 def _point(pixels, blob: bytes, decoded) -> tuple[float, float]:
@@ -71,6 +75,8 @@ def main() -> None:
     cli.add_argument("--json", type=Path, metavar="FILE", help="keep every point")
     args = cli.parse_args()
     paths = sorted(p for p in args.folder.iterdir() if p.suffix.lower() in (".png", ".jpg"))
+    if not paths:
+        cli.error(f"{args.folder} holds no .png or .jpg")
     points = measure(paths, args.model)
     means = {name: np.mean(curve, 1).tolist() for name, curve in points.items()}
     for name, curve in means.items():

@@ -85,6 +85,11 @@ class InstalledModel:
         """The first four bytes of the weights' SHA-256, as a file's header has them."""
         return bytes.fromhex(self.info["sha256"])[:4]
 
+    def check(self) -> None:
+        """ModelError if the weights are missing or not those that model.json names."""
+        if sha256(*self._blobs) != self.info["sha256"]:
+            raise ModelError(f"model {self.path}: weights are damaged (SHA-256 differs)")
+
     @cached_property
     def config(self) -> PictureConfig:
         given = dict(self.info["config"])
@@ -96,11 +101,9 @@ class InstalledModel:
     def _blobs(self) -> tuple[bytes, bytes]:
         try:
             params, coding = ((self.path / name).read_bytes() for name in FILES)
+            return params, coding
         except OSError as error:
             raise ModelError(f"model {self.path}: {error.strerror}: {error.filename}") from None
-        if sha256(params, coding) != self.info["sha256"]:
-            raise ModelError(f"model {self.path}: weights are damaged (SHA-256 differs)")
-        return params, coding
 
     @cached_property
     def params(self) -> dict[str, np.ndarray]:

@@ -25,7 +25,7 @@ class Optimizer(tf.Module):
     """Updates the variables of a model by their gradients.
 
     Muon takes the kernels whose taps are matrices in the middle of a network (support up to 2x2);
-    Adam takes the first and last layers, larger kernels, biases, gains and priors.
+    Adam takes the layers next to the pixels, larger kernels, biases, gains and priors.
     Muon's update is scaled by 0.2 sqrt(max(rows, columns)) (Liu et al., 2025), so that one
     learning rate suits every shape.
     """
@@ -42,8 +42,7 @@ class Optimizer(tf.Module):
 
     def is_matrix(self, name: str) -> bool:
         v = self.weights[name]
-        outer = name.endswith(("patches/kernel",))
-        return v.shape.rank == 4 and v.shape[0] <= 2 and not outer
+        return v.shape.rank == 4 and v.shape[0] <= 2 and not name.endswith("patches/kernel")
 
     def state(self) -> dict[str, tf.Variable]:
         """Everything that must be kept to go on: weights, moments, averages."""

@@ -2,6 +2,7 @@ import contextlib
 import io
 import json
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -12,6 +13,7 @@ import pytest
 from PIL import Image
 
 from codec import cli, files
+from models import zoo
 
 ENVIRONMENT = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
 
@@ -201,12 +203,45 @@ def test_a_folder_that_takes_no_files(command, picture, tmp_path):
 
 
 def test_a_larger_result_says_so(command, tmp_path):
-    path = tmp_path / "tiny.png"
-    Image.new("1", (8, 8)).save(path, optimize=True)
-    status, out, err = command("compress", path, "-q", 100)
-    assert status == 0 and "->" in out
-    assert (f"codec: note: {path}: the result is larger than the input" in err) == \
-        (Path(f"{path}.tfci").stat().st_size > path.stat().st_size)
+    path = tmp_path / "lines.png"
+    lines = np.full([150, 170, 3], 255, np.uint8)
+    lines[::7] = 0
+    Image.fromarray(lines).save(path, optimize=True)
+    status, _, err = command("compress", path, "-q", 100)
+    sizes = Path(f"{path}.tfci").stat().st_size, path.stat().st_size
+    assert status == 0 and sizes[0] > sizes[1]
+    assert err == (f"codec: note: {path}: the result is larger than the input "
+                   f"({sizes[0]} > {sizes[1]} bytes)\n")
+
+
+@pytest.mark.parametrize("name", ["params.safetensors", "coding.safetensors"])
+@pytest.mark.parametrize("fault, message", [("flip", "weights are damaged (SHA-256 differs)"),
+                                            ("remove", "No such file or directory")])
+def test_damaged_weights_get_one_line(command, picture, tmp_path, small_models, name, fault,
+                                      message):
+    model = tmp_path / "model"
+    shutil.copytree(small_models["photo"], model)
+    assert command("compress", picture, "--model", model)[0] == 0
+    zoo._open.cache_clear()                     # as a new process would find it
+    if fault == "flip":
+        blob = bytearray((model / name).read_bytes())
+        blob[-5] ^= 1
+        (model / name).write_bytes(blob)
+    else:
+        (model / name).unlink()
+    for args in (["compress", picture, "--force"], ["decompress", f"{picture}.tfci", "--force"],
+                 ["verify", f"{picture}.tfci"]):
+        status, out, err = command(*args, "--model", model)
+        assert status == 1 and out == "" and message in err
+        assert err.startswith("codec: error: ") and err.count("\n") == 1
+
+
+def test_debug_shows_what_is_silenced_otherwise(tmp_path):
+    program = [sys.executable, "-m", "codec.cli", "info", str(tmp_path / "none.tfci")]
+    plain, debug = (subprocess.run(program + more, capture_output=True, text=True, env=ENVIRONMENT)
+                    for more in ([], ["--debug"]))
+    assert plain.stderr == debug.stderr.splitlines(keepends=True)[-1]
+    assert "Traceback" in debug.stderr and "Traceback" not in plain.stderr
 
 
 def test_streams_through_pipes_and_silence():

@@ -29,4 +29,4 @@ def test_the_command_measures_real_files(tmp_path, photo, monkeypatch, capsys):
     assert "BD-rate against JPEG 4:2:0: " in capsys.readouterr().out
     kept = json.loads((tmp_path / "out.json").read_text())
     assert kept["pictures"] == ["a.png"]
-    assert len(kept["points"]["codec"]) == 12 and len(kept["points"]["codec"][0]) == 1
+    assert len(kept["points"]["codec"]) == 13 and len(kept["points"]["codec"][0]) == 1
