@@ -76,6 +76,24 @@ def test_the_step_is_pure(pictures):
     assert first[3][0] < first[0][0]                    # the loss falls even in four steps
 
 
+@pytest.mark.parametrize("seed", [1, 2])
+def test_a_hundred_steps_take_two_fifths_off_the_loss(seed):
+    """Counted in steps, not minutes; rounded values, real integers in h_s, no noise."""
+    images = tf.constant(np.stack([samples.astronaut()[:128, 100:228],
+                                   samples.coffee()[100:228, 200:328]]))
+    tf.keras.utils.set_random_seed(seed)
+    trainer = loop.Trainer(zoo.build(SMALL), 2e-3, 2e-3)
+    step, middle = tf.function(trainer.step), tf.constant([0.5, 0.5])
+
+    def loss() -> float:
+        bpp, mse = trainer.model(tf.cast(images, tf.float32), middle)
+        return float(losses.rate_distortion(bpp, mse, trainer.model.quality_lambda(middle)))
+    before = loss()
+    for i in range(100):
+        step(images, tf.constant(i), seed, tf.constant(min(1.0, i / 20)), tf.constant(0.9))
+    assert loss() < 0.6 * before
+
+
 @pytest.mark.slow
 def test_the_step_compiles_whole(pictures):
     np.testing.assert_allclose(four_steps(pictures, jit=True), four_steps(pictures, jit=False),
@@ -101,7 +119,7 @@ def test_muon_orthogonalises(shape):
     assert values.min() > 0.6 and values.max() < 1.3
 
 
-def test_training_learns_resumes_and_exports(pictures, tmp_path, photo):
+def test_training_resumes_and_exports(pictures, tmp_path, photo):
     out = tmp_path / "run"
     loop.train(CONFIG, pictures, out)
     assert (out / "log.csv").read_text().startswith("step,minutes,loss,bpp,mse,norm\n")
@@ -111,10 +129,6 @@ def test_training_learns_resumes_and_exports(pictures, tmp_path, photo):
     with pytest.raises(ValueError, match="exists: resume that run"):
         loop.train(CONFIG, pictures, out)
     model, facts = loop.train(CONFIG, pictures, out, minutes=0.2, resume=True)
-    images = tf.constant(photo[None, :192, :192], tf.float32)
-    loss = {m: losses.rate_distortion(*m(images, tf.constant([0.5])), tf.constant(0.005))
-            for m in (zoo.build(SMALL), model)}
-    assert loss[model] < max(loss.values())             # 12 seconds are worth something
     low, high = facts["bpp"]
     assert 0 < low < high < 30 and facts["training"]["pictures"] == 2
     with np.load(out / "checkpoint.npz") as state:
