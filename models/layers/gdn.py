@@ -1,25 +1,45 @@
-"""Generalised divisive normalisation in its cheap form."""
+"""Generalised divisive normalisation."""
 
+import numpy as np
+import tensorflow as tf
 import tensorflow_compression as tfc
 
+from models.layers.parameters import SavesParameters
 
-class GDN(tfc.GDN):
-    """GDN with both exponents fixed to 1: ``y_i = x_i / (beta_i + sum_j gamma_ij |x_j|)``.
 
-    ``inverse=True`` multiplies instead (IGDN). Input and output are [..., C]; both are unitless.
-    Holding the exponents as Python numbers keeps control flow out of the graph: tfc's own form
-    tests tensors at run time, which neither XLA nor LiteRT can fold away.
+@tf.keras.utils.register_keras_serializable(package="codec")
+class GDN(SavesParameters, tfc.GDN):
+    """``y_i = x_i / (beta_i + sum_j gamma_ji |x_j|^alpha)^epsilon``; IGDN (inverse) multiplies.
+
+    Input and output are [B, ..., C] (or ``channels_first``), unitless. All arguments are those of
+    ``tfc.GDN``, which is the base class. The exponents are 1 unless given: this cheap form, like
+    every form with fixed exponents, has no control flow in its graph, so XLA and LiteRT take it
+    (tfc's own compares tensors at run time). `.keras` and `.weights.h5` keep every parameter.
 
     Source: Balle, Laparra and Simoncelli, "Density modeling of images using a generalized
     normalization transformation" (ICLR 2016); exponents of 1 after Johnston et al.,
     "Computationally efficient neural image compression" (2019).
 
     Raises:
-        ValueError: at build, if the input has rank below 2 or an undefined channel dimension.
+        ValueError: for an unknown data_format; at build, if the input has rank below 2 or an
+            undefined channel dimension.
 
-    >>> import tensorflow as tf
     >>> round(float(GDN()(tf.ones([1, 2, 2, 3]))[0, 0, 0, 0]), 4)      # 1 / (1 + 0.1)
     0.9091
+    >>> squares = GDN(alpha_parameter=2, epsilon_parameter=0.5)
+    >>> round(float(squares(tf.ones([1, 3]))[0, 0]), 4)                 # 1 / sqrt(1 + 0.1)
+    0.9535
     """
 
-    alpha = epsilon = 1
+    @property
+    def alpha(self):
+        return self._exponent(self.alpha_parameter, super().alpha)
+
+    @property
+    def epsilon(self):
+        return self._exponent(self.epsilon_parameter, super().epsilon)
+
+    def _exponent(self, parameter, value):
+        """A fixed exponent as a Python number; a trained one as the tensor it is."""
+        fixed = None if callable(parameter) else tf.get_static_value(parameter)
+        return value if fixed is None else float(np.asarray(fixed, np.float64))

@@ -1,84 +1,199 @@
-"""SignalConv2D: tensorflow-compression's convolution, with upsampling evaluated as phases."""
+"""SignalConv1D, 2D, 3D: tensorflow-compression's convolutions, working in every combination."""
 
-import numpy as np
+from __future__ import annotations
+
 import tensorflow as tf
 import tensorflow_compression as tfc
 
-
-def phase_taps(support: int, stride: int, corr: bool) -> tuple[np.ndarray, int]:
-    """Which kernel tap each output phase of a 1-D upsampling reads, by input offset.
-
-    Returns (taps [T, stride], first): output ``stride * j + r`` is the sum over t of
-    ``kernel[taps[t, r]] * x[j + first + t]``; a tap equal to ``support`` stands for zero.
-
-    >>> phase_taps(3, 2, corr=False)        # the even phase reads one sample, the odd one two
-    (array([[1, 2],
-           [3, 0]]), 0)
-    """
-    centre = support // 2
-    where = {}
-    for r in range(stride):
-        for k in range(support):
-            distance = r + (k - centre if corr else centre - k)
-            if distance % stride == 0:
-                where[distance // stride, r] = k
-    first, last = min(o for o, _ in where), max(o for o, _ in where)
-    taps = np.full([last - first + 1, stride], support)
-    for (offset, r), k in where.items():
-        taps[offset - first, r] = k
-    return taps, first
+from models.layers.arguments import allowed, check_input, positive
+from models.layers.parameters import RDFTParameter, SavesParameters
+from models.layers.resampling import PADDINGS, Axis, resample
 
 
-class SignalConv2D(tfc.SignalConv2D):
-    """2-D convolution or correlation with exact alignment, [B, H, W, C] -> [B, H', W', filters].
+class _SignalConv(SavesParameters):
+    """What the three ranks have in common; arguments and errors are documented here.
 
-    All arguments are those of ``tfc.SignalConv2D``. Upsampling with ``same_*`` padding is run as
-    one convolution to ``stride**2 * filters`` channels followed by depth-to-space: the same linear
-    map as the strided transposed convolution, about twice as fast on a CPU, exportable to LiteRT,
-    and defined for even kernels under correlation, which tfc leaves out.
+    In order: upsampling by ``strides_up`` (zeros between samples), convolution or correlation
+    (``corr``), downsampling by ``strides_down``, bias, activation. The kernel's centre is at
+    ``support // 2``, so the first output lies on the first input whatever the sizes (``same_*``):
+    a decoder's size is a known function of its latents' size. All arguments are those of the
+    ``tfc.SignalConv`` that is the base class; beyond it, these classes
 
-    Source: Balle, Minnen et al., "Nonlinear transform coding" (2020), the library's layers.
+    - run everything as one convolution (see `resampling`), upsampling about twice as fast, and
+      cover what tfc leaves out: even kernels under upsampled correlation, every
+      ``channel_separable`` combination, ``channels_first`` on a CPU;
+    - train the default ``kernel_parameter="rdft"`` in 3-D, and save it to every Keras format;
+    - take a plain function as ``kernel_parameter`` or ``bias_parameter`` in a ``tf.function``;
+    - check the shape of a given kernel or bias.
+
+    Lengths, for n inputs, support K, up u, down d: L = n u (``extra_pad_end``, the default of
+    ``same_*``) or (n - 1) u + 1; then ceil(L / d), or for ``valid`` (L - K) // d + 1.
+
+    Source: Balle, Minnen et al., "Nonlinear transform coding" (2020), and the documentation of
+    tensorflow-compression 2.14.
 
     Raises:
-        ValueError: for an input that is not of rank 4, or unequal upsampling strides.
+        ValueError: naming the argument, its value and what is allowed: sizes and strides that are
+            not positive integers, one for each axis; an unknown padding, data_format or parameter;
+            inputs of the wrong rank, without a static number of channels, or too small for the
+            padding; a given kernel or bias of the wrong shape.
+        RuntimeError: if an attribute is set after the layer was built.
+    """
+
+    def __init__(self, filters, kernel_support, corr=False, strides_down=1, strides_up=1,
+                 padding="valid", extra_pad_end=None, channel_separable=False,
+                 data_format="channels_last", activation=None, use_bias=False, use_explicit=True,
+                 kernel_parameter="rdft", bias_parameter="variable",
+                 kernel_initializer="variance_scaling", bias_initializer="zeros",
+                 kernel_regularizer=None, bias_regularizer=None, **kwargs):
+        allowed("padding", str(padding).lower(), PADDINGS)
+        allowed("data_format", data_format, ("channels_last", "channels_first"))
+        for name, value in (("kernel_parameter", kernel_parameter),
+                            ("bias_parameter", bias_parameter)):
+            if isinstance(value, str):
+                allowed(name, value, ("rdft", "variable") if name[0] == "k" else ("variable",))
+        super().__init__(
+            positive("filters", filters), positive("kernel_support", kernel_support, self._rank),
+            corr, positive("strides_down", strides_down, self._rank),
+            positive("strides_up", strides_up, self._rank), padding, extra_pad_end,
+            channel_separable, data_format, activation, use_bias, use_explicit, kernel_parameter,
+            bias_parameter, kernel_initializer, bias_initializer, kernel_regularizer,
+            bias_regularizer, **kwargs)
+
+    @property
+    def kernel(self):
+        """The kernel [*support, C, filters] in compute_dtype."""
+        return self._value("kernel", self.kernel_parameter)
+
+    @property
+    def bias(self):
+        """The bias [output channels] in compute_dtype."""
+        return self._value("bias", self.bias_parameter)
+
+    def _value(self, name, parameter):
+        if isinstance(parameter, str):
+            raise RuntimeError(f"{name} is not there yet: call build() first")
+        if isinstance(parameter, tfc.Parameter):
+            return parameter(compute_dtype=self.compute_dtype)
+        if callable(parameter) and not isinstance(parameter, tf.Variable):
+            parameter = parameter()
+        return tf.cast(parameter, self.compute_dtype)
+
+    def build(self, input_shape):
+        channels = check_input(self, input_shape, self._rank)
+        shape = (*self.kernel_support, channels, self.filters)
+        if isinstance(self.kernel_parameter, str) and self.kernel_parameter == "rdft":
+            value = self.kernel_initializer(shape=shape, dtype=self.variable_dtype)
+            self.kernel_parameter = RDFTParameter(value, name="kernel")
+        super().build(input_shape)
+        outputs = self.filters * (channels if self.channel_separable else 1)
+        wanted = {"kernel": (shape, self.kernel_parameter)}
+        if self.use_bias:
+            wanted["bias"] = ((outputs,), self.bias_parameter)
+        for name, (size, parameter) in wanted.items():
+            if hasattr(parameter, "shape") and tuple(parameter.shape) != size:
+                raise ValueError(f"{name}_parameter has shape {tuple(parameter.shape)}; "
+                                 f"allowed is {size}")
+
+    def _axes(self) -> list[Axis]:
+        return [Axis(k, u, d, self.corr, self.padding != "valid", self.extra_pad_end)
+                for k, u, d in zip(self.kernel_support, self.strides_up, self.strides_down)]
+
+    def _check_sizes(self, shape):
+        """ValueError where the input is known to be too small for the padding."""
+        for a, n in zip(self._axes(), shape):
+            reach = max(-(-p // a.up) for p in a.reach)
+            if n is not None and self.padding == "same_reflect" and reach >= n:
+                raise ValueError(f"inputs have size {n} along an axis; allowed is {reach + 1} or "
+                                 f"more, for padding 'same_reflect' with support {a.support}")
+            if n is not None and a.length(n) < 0:
+                raise ValueError(f"inputs have size {n} along an axis; allowed is what covers a "
+                                 f"kernel of support {a.support}, as padding is 'valid'")
+
+    def call(self, inputs):
+        check_input(self, inputs.shape, self._rank)
+        first = self.data_format == "channels_first"
+        if first:
+            inputs = tf.transpose(inputs, [0, *range(2, self._rank + 2), 1])
+        self._check_sizes(inputs.shape[1:-1])
+        outputs = resample(inputs, self.kernel, self._axes(), PADDINGS[self.padding],
+                           self.channel_separable)
+        if self.use_bias:
+            outputs = tf.nn.bias_add(outputs, self.bias)
+        if first:
+            outputs = tf.transpose(outputs, [0, self._rank + 1, *range(1, self._rank + 1)])
+        return outputs if self.activation is None else self.activation(outputs)
+
+    def compute_output_shape(self, input_shape) -> tf.TensorShape:
+        """Output shape for an input shape; unknown sizes stay unknown."""
+        shape = tf.TensorShape(input_shape).as_list()
+        channels = check_input(self, input_shape, self._rank)
+        first = self.data_format == "channels_first"
+        spatial = [None if n is None else a.length(n)
+                   for a, n in zip(self._axes(), shape[2:] if first else shape[1:-1])]
+        out = [self.filters * (channels if self.channel_separable else 1)]
+        return tf.TensorShape([shape[0], *(out + spatial if first else spatial + out)])
+
+    def get_config(self):
+        """Keras configuration; values of parameters are weights, and travel as such.
+
+        Raises:
+            ValueError: if a parameter is a plain function, which no file can hold.
+        """
+        given = {n: getattr(self, f"{n}_parameter") for n in ("kernel", "bias")}
+        config = tf.keras.layers.Layer.get_config(self)
+        for name in ("filters", "kernel_support", "corr", "strides_down", "strides_up", "padding",
+                     "channel_separable", "data_format", "use_bias", "use_explicit"):
+            config[name] = getattr(self, name)
+        config["extra_pad_end"] = self._extra_pad_end
+        config["activation"] = tf.keras.activations.serialize(self.activation)
+        for name, parameter in given.items():
+            config[f"{name}_parameter"] = _serialise(f"{name}_parameter", parameter)
+            config[f"{name}_initializer"] = tf.keras.initializers.serialize(
+                getattr(self, f"{name}_initializer"))
+            config[f"{name}_regularizer"] = tf.keras.regularizers.serialize(
+                getattr(self, f"{name}_regularizer"))
+        return config
+
+
+def _serialise(name, parameter):
+    if isinstance(parameter, str):
+        return parameter
+    if isinstance(parameter, RDFTParameter):
+        return "rdft"
+    if isinstance(parameter, tf.Variable):
+        return "variable"
+    if isinstance(parameter, tfc.Parameter):
+        return tf.keras.utils.legacy.serialize_keras_object(parameter)
+    if callable(parameter):
+        raise ValueError(f"{name} is a function, {parameter!r}; a configuration can hold "
+                         "variables, constants and tfc.Parameter objects")
+    return parameter.numpy().tolist()
+
+
+@tf.keras.utils.register_keras_serializable(package="codec")
+class SignalConv1D(_SignalConv, tfc.SignalConv1D):
+    """1-D signal convolution, [B, W, C] -> [B, W', filters]; arguments: see `_SignalConv`.
+
+    >>> SignalConv1D(8, 5, strides_down=4, padding="same_reflect")(tf.zeros([1, 10, 3])).shape
+    TensorShape([1, 3, 8])
+    """
+
+
+@tf.keras.utils.register_keras_serializable(package="codec")
+class SignalConv2D(_SignalConv, tfc.SignalConv2D):
+    """2-D signal convolution, [B, H, W, C] -> [B, H', W', filters]; arguments: see `_SignalConv`.
 
     >>> SignalConv2D(8, 5, strides_up=2, padding="same_zeros")(tf.zeros([1, 4, 6, 3])).shape
     TensorShape([1, 8, 12, 8])
     """
 
-    @property
-    def _as_phases(self) -> bool:
-        return (max(self.strides_up) > 1 and max(self.strides_down) == 1 and self.extra_pad_end
-                and self.padding != "valid" and not self.channel_separable
-                and self.data_format == "channels_last")
 
-    def call(self, inputs):
-        if not self._as_phases:
-            return super().call(inputs)
-        if inputs.shape.rank != 4:
-            raise ValueError(f"inputs has shape {inputs.shape}; allowed is rank 4, [B, H, W, C]")
-        stride = self.strides_up[0]
-        if self.strides_up != (stride, stride):
-            raise ValueError(f"strides_up is {self.strides_up}; both must be equal")
-        kernel, pads = self.kernel, []
-        for axis, support in enumerate(self.kernel_support):
-            taps, first = phase_taps(support, stride, self.corr)
-            padded = tf.pad(kernel, [[0, int(a == axis)] for a in range(kernel.shape.rank)])
-            kernel = tf.gather(padded, taps, axis=axis)             # axis -> (taps, phase)
-            kernel = tf.transpose(kernel, _move_to_channels(axis, kernel.shape.rank))
-            pads.append((max(0, -first), max(0, first + len(taps) - 1)))
-        # kernel is [Ty, Tx, phase y, phase x, C, filters]: depth-to-space wants phases first.
-        ty, tx, _, _, channels, filters = kernel.shape
-        kernel = tf.reshape(tf.transpose(kernel, [0, 1, 4, 2, 3, 5]),
-                            [ty, tx, channels, stride**2 * filters])
-        outputs = tf.pad(inputs, [(0, 0), *pads, (0, 0)], self._pad_mode)
-        outputs = tf.nn.depth_to_space(tf.nn.conv2d(outputs, kernel, 1, "VALID"), stride)
-        if self.use_bias:
-            outputs = tf.nn.bias_add(outputs, self.bias)
-        return outputs if self.activation is None else self.activation(outputs)
+@tf.keras.utils.register_keras_serializable(package="codec")
+class SignalConv3D(_SignalConv, tfc.SignalConv3D):
+    """3-D signal convolution, [B, D, H, W, C] -> [B, D', H', W', filters]; see `_SignalConv`.
 
-
-def _move_to_channels(axis: int, rank: int) -> list[int]:
-    """Permutation that takes the phase dimension behind `axis` to just before the channels."""
-    order = [d for d in range(rank) if d != axis + 1]
-    return [*order[:-2], axis + 1, *order[-2:]]
+    >>> layer = SignalConv3D(8, 3, corr=True, strides_down=(1, 2, 2), padding="same_zeros")
+    >>> layer(tf.zeros([1, 4, 6, 5, 3])).shape
+    TensorShape([1, 4, 3, 3, 8])
+    """

@@ -1,0 +1,502 @@
+"""ConvGRUCell, a gated recurrent unit whose products are convolutions, and ConvGRU, its sweeps."""
+
+from __future__ import annotations
+
+import logging
+import math
+
+import numpy as np
+import tensorflow as tf
+
+from models.layers.arguments import allowed, positive
+from models.layers.resampling import sizes
+
+keras = tf.keras
+EPSILON, DECAY, FIRST_SCALE = 1e-3, 0.999, 0.1          # of the recurrent batch normalisation
+
+
+@keras.utils.register_keras_serializable(package="codec")
+class StepNormalization(keras.layers.Layer):
+    """Batch normalisation at one step of a recurrence: scale (x - mean) / sqrt(var + 1e-3).
+
+    x is [B, ..., C]; statistics run over all but the channels, for each step alone, with the same
+    scale for all steps. In training the population's mean and variance follow the batch's, step
+    by step (0.999 of the old); otherwise they are what is used. With min_mini_batch m of 2 or
+    more, meant for batches of one picture, the last m steps' statistics are averaged, and
+    gradients take them as constants.
+
+    As statistics change within a sweep, they are passed in and out as a tuple (`statistics`), and
+    kept at its end (`keep`).
+
+    Source: Cooijmans et al., "Recurrent batch normalization" (ICLR 2017).
+
+    >>> norm = StepNormalization()
+    >>> y, _ = norm.normalise(tf.constant([[1.0], [3.0]]), norm.statistics(1), training=True)
+    >>> y.numpy().round(2).tolist()
+    [[-0.1], [0.1]]
+    """
+
+    def __init__(self, min_mini_batch: int | None = None, **kwargs):
+        super().__init__(**kwargs)
+        self.recent = min_mini_batch if min_mini_batch and min_mini_batch > 1 else 0
+
+    def build(self, channels):
+        self.scale = self.add_weight("scale", [channels], tf.float32, experimental_autocast=False,
+                                     initializer=keras.initializers.Constant(FIRST_SCALE))
+        start = {"population_mean": ([channels], 0.0), "population_variance": ([channels], 1.0)}
+        if self.recent:
+            start |= {"recent_means": ([self.recent, channels], 0.0),
+                      "recent_variances": ([self.recent, channels], 1.0), "steps": ([], 0.0)}
+        self.kept = tuple(self.add_weight(
+            name, shape, tf.float32, keras.initializers.Constant(value), trainable=False,
+            experimental_autocast=False) for name, (shape, value) in start.items())
+        super().build(channels)
+
+    def statistics(self, channels: int) -> tuple:
+        """What is kept between steps, as tensors."""
+        if not self.built:
+            self.build(channels)
+        return tuple(tf.convert_to_tensor(v) for v in self.kept)
+
+    def keep(self, statistics: tuple) -> None:
+        for v, value in zip(self.kept, statistics):
+            v.assign(value)
+
+    def normalise(self, x, statistics: tuple, training: bool) -> tuple:
+        """(normalised x, statistics after this step)."""
+        wide = tf.cast(x, tf.float32)
+        mean, variance = statistics[:2]
+        if training:
+            mean, variance = tf.nn.moments(wide, list(range(x.shape.rank - 1)))
+            others: tuple = ()
+            if self.recent:
+                means, variances, steps = statistics[2:]
+                steps += 1.0
+                means = tf.concat([means[1:], mean[None]], 0)
+                variances = tf.concat([variances[1:], variance[None]], 0)
+                others = means, variances, steps
+                mean = tf.stop_gradient(
+                    tf.reduce_sum(means, 0) / tf.minimum(steps, self.recent))
+                variance = tf.stop_gradient(
+                    tf.reduce_sum(variances, 0) / tf.minimum(steps, self.recent - 1))
+            population = (DECAY * old + (1 - DECAY) * tf.stop_gradient(new)
+                          for old, new in zip(statistics, (mean, variance)))
+            statistics = (*population, *map(tf.stop_gradient, others))
+        y = (wide - mean) * (tf.math.rsqrt(variance + EPSILON) * self.scale)
+        return tf.cast(y, x.dtype), statistics
+
+    def get_config(self):
+        return {**super().get_config(), "min_mini_batch": self.recent or None}
+
+
+@keras.utils.register_keras_serializable(package="codec")
+class ConvGRUCell(keras.layers.Layer):
+    """One step of a convolutional GRU: inputs [B, *spatial, C], state [B, *spatial', filters].
+
+    With * a correlation over 1, 2 or 3 axes, and . a product of numbers::
+
+        [z, r] = gate_activation(Wxg * x + Whg * h + bg)        z keeps, r resets
+        c = activation(Wxc * x + r . (Whc * h) + bc)
+        h' = z . h + (1 - z) . c                                 output and state
+
+    filters: channels of the state.
+    kernel_size, state_kernel_size: taps over x and over h; one number, or one for each axis. The
+        second is the first if None.
+    strides: of the correlations over x, by axis; the state lives on the strided grid, of size
+        ceil(n / stride). Below 1 (0.5 for twice the size) they upsample, by a transposed
+        convolution.
+    activation, gate_activation: of the candidate c, and of z and r.
+    normalise_input, normalise_state, normalise_candidate: recurrent batch normalisation of Wxg * x,
+        of Whg * h, of the candidate before bc; min_mini_batch: see StepNormalization.
+    residual_input: x, repeated along channels, is added to the gates; only where C divides filters
+        (else it is left out, with a warning logged), and without strides.
+    residual_state: h is added to both gates.
+    reset: "after" as above; "before" takes c = Wxc * x + Whc * (r . h), as the GRU's paper;
+        "before_all" moreover keeps z . (r . h), as the MD-GRU's implementation.
+    dropconnect_input, dropconnect_state: share of Wxg's and of Whg's weights that training keeps;
+        dropconnect_candidate: of Wxc and Whc too. Weights are multiplied by 0 or 1 / keep
+        (bernoulli), or by N(1, (1 - keep) / keep); drawn once for a whole sweep.
+    circular_input, circular_state: the correlation wraps around, instead of seeing zeros outside.
+
+    Weights start as truncated normals of variance 1.3 / mean fan (see `_start`); Whc over two axes
+    as an orthogonal circular convolution; bg at 1 (keep and do not reset), bc at 0.
+
+    Source: Cho et al., "Learning phrase representations using RNN encoder-decoder" (EMNLP 2014);
+    Andermatt, Pezold and Cattin, "Multi-dimensional gated recurrent units for the segmentation of
+    biomedical 3D-data" (DLMIA 2016); Wan et al., "Regularization of neural networks using
+    DropConnect" (ICML 2013).
+
+    Raises:
+        ValueError: naming the argument, its value and what is allowed: sizes that are not positive
+            integers, one for each axis; strides not positive, or above and below 1 together;
+            keep rates outside (0, 1]; an unknown reset; residual_input with strides; strides below
+            1 with circular_input; inputs without 1 to 3 spatial axes or static channels.
+
+    >>> cell = ConvGRUCell(4, 3)
+    >>> h = cell(tf.ones([1, 8, 6, 2]))                 # from a state of zeros
+    >>> cell(tf.ones([1, 8, 6, 2]), h).shape
+    TensorShape([1, 8, 6, 4])
+    """
+
+    def __init__(self, filters, kernel_size, state_kernel_size=None, strides=1, activation="tanh",
+                 gate_activation="sigmoid", normalise_input=False, normalise_state=False,
+                 normalise_candidate=False, min_mini_batch=None, residual_input=False,
+                 residual_state=False, reset="after", dropconnect_input=None,
+                 dropconnect_state=None, dropconnect_candidate=False, bernoulli=False,
+                 circular_input=False, circular_state=False, **kwargs):
+        super().__init__(**kwargs)
+        given = dict(locals())
+        self.options = {name: given[name] for name in CELL_OPTIONS}
+        self.filters = positive("filters", filters)
+        self.reset = allowed("reset", reset, ("after", "before", "before_all"))
+        for name in ("dropconnect_input", "dropconnect_state"):
+            if given[name] is not None and not 0 < given[name] <= 1:
+                raise ValueError(f"{name} is {given[name]!r}; allowed is a share to keep, above 0 "
+                                 "and up to 1")
+        self.activation = keras.activations.get(activation)
+        self.gate_activation = keras.activations.get(gate_activation)
+        self.norms = {part: StepNormalization(min_mini_batch, dtype=tf.float32, name=f"norm_{part}")
+                      for part in ("input", "state", "candidate") if given[f"normalise_{part}"]}
+        self.rank = None
+
+    def build(self, input_shape):
+        shape, o = tf.TensorShape(input_shape), self.options
+        if shape.rank not in (3, 4, 5) or shape[-1] is None:
+            raise ValueError(f"inputs have shape {shape}; allowed is [B, *spatial, C] with 1 to 3 "
+                             "spatial axes and known C")
+        self.rank, c, n = shape.rank - 2, shape[-1], self.filters
+        over_x = positive("kernel_size", o["kernel_size"], self.rank)
+        over_h = over_x if o["state_kernel_size"] is None else positive(
+            "state_kernel_size", o["state_kernel_size"], self.rank)
+        self.strides = _strides(o["strides"], self.rank, o["circular_input"])
+        if o["residual_input"] and set(self.strides) != {1}:
+            raise ValueError(f"residual_input is True; allowed is False with strides {o['strides']}")
+        self.repeats = 2 * n // c if o["residual_input"] and n % c == 0 else 0
+        if o["residual_input"] and not self.repeats:
+            logging.getLogger(__name__).warning(
+                "%s: residual_input is left out, as %d channels do not divide %d filters",
+                self.name, c, n)
+        draw = {"gate": _start(self.gate_activation), "candidate": _start(self.activation)}
+        last = orthogonal if self.rank == 2 else draw["candidate"]
+        self.input_gates = self.add_weight("input_gates", (*over_x, c, 2 * n),
+                                           initializer=draw["gate"])
+        self.state_gates = self.add_weight("state_gates", (*over_h, n, 2 * n),
+                                           initializer=draw["gate"])
+        self.gate_bias = self.add_weight("gate_bias", (2 * n,), initializer="ones")
+        self.input_candidate = self.add_weight("input_candidate", (*over_x, c, n),
+                                               initializer=draw["candidate"])
+        self.state_candidate = self.add_weight("state_candidate", (*over_h, n, n),
+                                               initializer=last)
+        self.candidate_bias = self.add_weight("candidate_bias", (n,), initializer="zeros")
+        for part, norm in self.norms.items():
+            norm.statistics(n if part == "candidate" else 2 * n)
+        super().build(input_shape)
+
+    def dropconnect(self) -> dict:
+        """Factors of the kernels that dropconnect concerns, newly drawn, by the kernel's name."""
+        o, out = self.options, {}
+        for part in ("input", "state"):
+            keep = o[f"dropconnect_{part}"]
+            for kernel in ("gates", "candidate") if o["dropconnect_candidate"] else ("gates",):
+                if keep is not None:
+                    name = f"{part}_{kernel}"
+                    out[name] = dropconnect_factor(getattr(self, name).shape, keep, o["bernoulli"])
+        return out
+
+    def call(self, inputs, state=None, training=False):
+        """The next state, [B, *spatial', filters]; state None is zeros."""
+        return self.sweep(inputs[..., None, :], state, training=training)[..., 0, :]
+
+    def sweep(self, x, state=None, reverse=False, training=False, factors=None):
+        """Runs along the last spatial axis: [B, *spatial, T, C] -> [B, *spatial', T, filters].
+
+        reverse: from the last to the first. state: before the first step, [B, *spatial', filters];
+        None is zeros. factors: by kernel's name, instead of drawing `dropconnect` (in training).
+        """
+        if not self.built:
+            self.build([*x.shape[:-2], x.shape[-1]])
+        o, n, training = self.options, self.filters, bool(training)
+        if factors is None:
+            factors = self.dropconnect() if training else {}
+        kernels = {name: tf.cast(getattr(self, name), x.dtype) * tf.cast(factors.get(name, 1.0),
+                                                                         x.dtype)
+                   for name in ("input_gates", "state_gates", "input_candidate", "state_candidate")}
+        steps_first = [self.rank + 1, *range(self.rank + 1), self.rank + 2]
+        x = tf.transpose(x, steps_first)                                # [T, B, *spatial, C]
+        time, batch, *spatial = sizes(x)[:-1]
+        seen = self._over_input(
+            tf.reshape(x, [time * batch, *spatial, x.shape[-1]]), kernels)
+        seen = tf.reshape(seen, [time, batch, *sizes(seen)[1:]])        # [T, B, *spatial', 3 n]
+        if state is None:
+            state = tf.zeros([batch, *sizes(seen)[2:-1], n], x.dtype)
+        extra = tf.tile(x, [1] * (self.rank + 2) + [self.repeats]) if self.repeats else ()
+
+        def step(carried, now):
+            h, statistics = carried
+            return self._step(*now, h, kernels, dict(statistics), training)
+
+        statistics = {part: norm.statistics(n if part == "candidate" else 2 * n)
+                      for part, norm in self.norms.items()}
+        states, after = tf.scan(step, (seen, extra), (tf.cast(state, x.dtype), statistics),
+                                reverse=reverse)
+        if training:
+            end = 0 if reverse else -1
+            for part, norm in self.norms.items():
+                norm.keep(tuple(v[end] for v in after[part]))
+        return tf.transpose(states, [*range(1, self.rank + 2), 0, self.rank + 2])
+
+    def _over_input(self, x, kernels):
+        """Wxg * x and Wxc * x, side by side."""
+        kernel = tf.concat([kernels["input_gates"], kernels["input_candidate"]], -1)
+        if min(self.strides) < 1:
+            factors = [round(1 / s) for s in self.strides]
+            size = sizes(x)
+            shape = [size[0], *(a * f for a, f in zip(size[1:-1], factors)), 3 * self.filters]
+            return tf.nn.conv_transpose(x, tf.einsum("...io->...oi", kernel), tf.stack(shape),
+                                        factors, "SAME", _format(self.rank))
+        return _correlate(x, kernel, self.strides, self.options["circular_input"])
+
+    def _step(self, seen, extra, h, kernels, statistics, training):
+        o, n = self.options, self.filters
+        wrap, ones = o["circular_state"], [1] * self.rank
+
+        def normalised(part, value):
+            if part in self.norms:
+                value, statistics[part] = self.norms[part].normalise(
+                    value, statistics[part], training)
+            return value
+
+        kernel = kernels["state_gates"]
+        if self.reset == "after":           # both products of h at once
+            kernel = tf.concat([kernel, kernels["state_candidate"]], -1)
+        recalled = _correlate(h, kernel, ones, wrap)
+        gates = normalised("input", seen[..., :2 * n]) + normalised("state", recalled[..., :2 * n])
+        if self.repeats:
+            gates += extra
+        if o["residual_state"]:
+            gates += tf.concat([h, h], -1)
+        z, r = tf.split(self.gate_activation(gates + tf.cast(self.gate_bias, h.dtype)), 2, -1)
+        kept = r * h if self.reset == "before_all" else h
+        if self.reset == "after":
+            recalled = r * recalled[..., 2 * n:]
+        else:
+            recalled = _correlate(r * h, kernels["state_candidate"], ones, wrap)
+        c = normalised("candidate", seen[..., 2 * n:] + recalled)
+        c = self.activation(c + tf.cast(self.candidate_bias, h.dtype))
+        return tf.ensure_shape(z * kept + (1 - z) * c, h.shape), statistics
+
+    def compute_output_shape(self, input_shape) -> tf.TensorShape:
+        """Of one step: [B, *spatial', filters]."""
+        batch, *spatial, _ = tf.TensorShape(input_shape).as_list()
+        strides = _strides(self.options["strides"], len(spatial), False)
+        return tf.TensorShape([batch, *(n if n is None else math.ceil(n / s)
+                                        for n, s in zip(spatial, strides)), self.filters])
+
+    def get_config(self):
+        return {**super().get_config(), **_serialisable(self.options)}
+
+
+CELL_OPTIONS = (
+    "filters", "kernel_size", "state_kernel_size", "strides", "activation", "gate_activation",
+    "normalise_input", "normalise_state", "normalise_candidate", "min_mini_batch",
+    "residual_input", "residual_state", "reset", "dropconnect_input", "dropconnect_state",
+    "dropconnect_candidate", "bernoulli", "circular_input", "circular_state")
+
+
+@keras.utils.register_keras_serializable(package="codec")
+class ConvGRU(keras.layers.Layer):
+    """Sweeps of a ConvGRUCell over an n-dimensional signal: [B, *spatial, C] -> [B, .., filters].
+
+    For each axis in dimensions a cell with weights of its own runs along it, forward and, if
+    bidirectional, another one backward, with convolutions over the n - 1 other axes; the results
+    are merged. Forward alone along time it is causal: a recurrent prior.
+
+    dimensions: axes of the input to sweep along, 1 to n; None is all of them.
+    merge: "mean" or "sum" of the sweeps, or "concat": filters times as many channels, in the order
+        axis by axis, forward before backward.
+    kernel_size, state_kernel_size, strides: one number, or one for each of the n axes, of which a
+        sweep uses those it convolves over. The stride of its own axis is applied after the
+        recurrence: by averaging (pooling="average"), or by a convolution with as many taps
+        (pooling="convolution").
+    dropconnect_input, dropconnect_state and all else: see ConvGRUCell.
+
+    Source: Andermatt, Pezold and Cattin, "Multi-dimensional gated recurrent units for the
+    segmentation of biomedical 3D-data" (DLMIA 2016).
+
+    Raises:
+        ValueError: as ConvGRUCell; for inputs without 2 to 4 spatial axes; for dimensions that the
+            input does not have, an unknown merge or pooling, or strides that are not positive
+            integers.
+
+    >>> ConvGRU(4, 3, dimensions=[3], bidirectional=False)(tf.ones([1, 8, 6, 5, 2])).shape
+    TensorShape([1, 8, 6, 5, 4])
+    """
+
+    def __init__(self, filters, kernel_size=7, state_kernel_size=None, dimensions=None,
+                 bidirectional=True, merge="mean", strides=1, pooling="average", name=None,
+                 trainable=True, dtype=None, **cell):
+        super().__init__(name=name, trainable=trainable, dtype=dtype)
+        unknown = set(cell) - set(CELL_OPTIONS)
+        if unknown:
+            raise ValueError(f"argument {min(unknown)!r} is not known; allowed are those of "
+                             "ConvGRUCell")
+        self.filters = positive("filters", filters)
+        self.dimensions = None if dimensions is None else [int(d) for d in dimensions]
+        self.bidirectional = bool(bidirectional)
+        self.merge = allowed("merge", merge, ("mean", "sum", "concat"))
+        self.pooling = allowed("pooling", pooling, ("average", "convolution"))
+        self.sizes = {"kernel_size": kernel_size, "strides": strides,
+                      "state_kernel_size": kernel_size if state_kernel_size is None
+                      else state_kernel_size}
+        self.cell_options = cell
+        self.cells: dict[str, ConvGRUCell] = {}
+        self.poolers: dict[str, keras.layers.Layer] = {}
+
+    def build(self, input_shape):
+        shape = tf.TensorShape(input_shape)
+        if shape.rank not in (4, 5, 6) or shape[-1] is None:
+            raise ValueError(f"inputs have shape {shape}; allowed is [B, *spatial, C] with 2 to 4 "
+                             "spatial axes and known C")
+        n = shape.rank - 2
+        self.swept = self.dimensions or list(range(1, n + 1))
+        if not set(self.swept) <= set(range(1, n + 1)):
+            raise ValueError(f"dimensions is {self.dimensions}; allowed are 1 to {n}")
+        each = {name: positive(name, value, n) for name, value in self.sizes.items()}
+        for d in self.swept:
+            others = {name: v[:d - 1] + v[d:] for name, v in each.items()}
+            stride, of_cell = each["strides"][d - 1], [*shape[:d], *shape[d + 1:]]
+            for way in ("forward", "backward") if self.bidirectional else ("forward",):
+                key = f"dim{d}_{way}"
+                self.cells[key] = ConvGRUCell(self.filters, **others, **self.cell_options,
+                                              dtype=self._dtype_policy, name=key)
+                self.cells[key].build(of_cell)
+                if stride > 1 and self.pooling == "convolution":
+                    self.poolers[key] = keras.layers.Conv1D(
+                        self.filters, stride, stride, "same", use_bias=False, name=f"{key}_pool",
+                        dtype=self._dtype_policy)
+                elif stride > 1:
+                    self.poolers[key] = keras.layers.AveragePooling1D(
+                        stride, stride, "same", dtype=self._dtype_policy)
+        super().build(input_shape)
+
+    def call(self, inputs, training=False):
+        out = []
+        for key, cell in self.cells.items():
+            d = int(key[3:key.index("_")])
+            rank = inputs.shape.rank
+            last = [*range(d), *range(d + 1, rank - 1), d, rank - 1]
+            y = cell.sweep(tf.transpose(inputs, last), reverse=key.endswith("backward"),
+                           training=training)
+            if key in self.poolers:
+                lead = sizes(y)[:-2]
+                y = self.poolers[key](tf.reshape(y, [math.prod(lead), *sizes(y)[-2:]]))
+                y = tf.reshape(y, [*lead, *sizes(y)[-2:]])
+            out.append(tf.transpose(y, np.argsort(last)))
+        if self.merge == "concat":
+            return tf.concat(out, -1)
+        total = tf.add_n(out)
+        return total if self.merge == "sum" else total / len(out)
+
+    def compute_output_shape(self, input_shape) -> tf.TensorShape:
+        """[B, *ceil(size / stride), filters, or times the sweeps for merge="concat"]."""
+        batch, *spatial, _ = tf.TensorShape(input_shape).as_list()
+        strides = positive("strides", self.sizes["strides"], len(spatial))
+        ways = len(self.dimensions or spatial) * (2 if self.bidirectional else 1)
+        return tf.TensorShape([batch, *(None if n is None else -(-n // s)
+                                        for n, s in zip(spatial, strides)),
+                               self.filters * (ways if self.merge == "concat" else 1)])
+
+    def get_config(self):
+        return {**super().get_config(), "filters": self.filters, "dimensions": self.dimensions,
+                "bidirectional": self.bidirectional, "merge": self.merge, "pooling": self.pooling,
+                **_serialisable(self.sizes), **_serialisable(self.cell_options)}
+
+
+def dropconnect_factor(shape, keep: float, bernoulli: bool, seed: int | None = None):
+    """Factors of mean 1 for weights of this shape: 0 or 1 / keep, or N(1, (1 - keep) / keep).
+
+    >>> dropconnect_factor([2], 1.0, bernoulli=False).numpy().tolist()
+    [1.0, 1.0]
+    """
+    seed = tf.random.uniform([2], maxval=2**31 - 1, dtype=tf.int32) if seed is None else [seed, 0]
+    if bernoulli:
+        kept = tf.random.stateless_uniform(shape, seed) < keep
+        return tf.cast(kept, tf.float32) / keep
+    return tf.random.stateless_normal(shape, seed, 1.0, math.sqrt((1 - keep) / keep))
+
+
+def orthogonal(shape, dtype=tf.float32, seed: int | None = None, **_):
+    """A kernel [*taps, n, n] whose circular convolution on a torus of *taps places is orthogonal.
+
+    w[a, b] = Q[a, b] T, with T a random rotation of the channels, and Q the Cayley transform
+    (I + S)^-1 (I - S) of a random skew-symmetric circulant S: a division in the Fourier domain.
+
+    >>> w = orthogonal([3, 3, 2, 2], seed=1).numpy()
+    >>> round(float((w**2).sum()), 4)                  # as many unit vectors as channels
+    2.0
+    """
+    *taps, n, m = shape
+    if n != m:
+        raise ValueError(f"shape is {tuple(shape)}; allowed is as many channels in as out")
+    draw = np.random.default_rng(_seed() if seed is None else seed)
+    s = draw.uniform(-0.5, 0.5, taps)
+    mirror = np.roll(np.flip(s), 1, range(s.ndim))          # s at minus the place
+    place = np.arange(s.size).reshape(s.shape)
+    opposite = np.roll(np.flip(place), 1, range(s.ndim))
+    s = np.where(place < opposite, s, np.where(place > opposite, -mirror, 0.0))
+    hat = np.fft.fftn(s)
+    q = np.fft.ifftn((1 - hat) / (1 + hat)).real
+    t, upper = np.linalg.qr(draw.standard_normal((n, n)))
+    t *= np.sign(np.diag(upper))
+    t[:, 0] *= np.sign(np.linalg.det(t))
+    return tf.constant(q[..., None, None] * t, dtype)
+
+
+def _seed() -> int:
+    """A seed from TensorFlow's generator, so that set_random_seed reaches what NumPy draws."""
+    with tf.init_scope():
+        return int(tf.random.uniform([], maxval=2**31 - 1, dtype=tf.int32))
+
+
+def _start(activation):
+    """Truncated normals of variance 1.3 / N: N is the mean fan, or half of the fan out for ReLUs."""
+    half_open = activation in (keras.activations.relu, keras.activations.elu)
+
+    def draw(shape, dtype=tf.float32, **_):
+        *taps, c, f = shape
+        fan = math.prod(taps) * (f if half_open else c + f) / 2
+        return keras.initializers.TruncatedNormal(stddev=math.sqrt(1.3 / fan))(shape, dtype)
+    return draw
+
+
+def _strides(given, rank: int, circular: bool) -> tuple[float, ...]:
+    many = hasattr(given, "__iter__") and not isinstance(given, str)
+    strides = tuple(given) if many else (given,) * rank
+    whole = [isinstance(s, (int, float)) and s > 0 and (s if s >= 1 else 1 / s) % 1 < 1e-6
+             for s in strides]
+    if len(strides) != rank or not all(whole):
+        raise ValueError(f"strides is {given!r}; allowed is, for each of {rank} axes, an integer "
+                         "above 0 or 1 over one")
+    if min(strides) < 1 and (max(strides) > 1 or circular):
+        raise ValueError(f"strides is {given!r}; allowed below 1 are only others up to 1, and not "
+                         "with circular_input")
+    return tuple(s if s < 1 else int(s) for s in strides)
+
+
+def _correlate(x, kernel, strides, circular: bool):
+    """Correlation with TensorFlow's SAME zeros, or around a torus with (k - 1) // 2 in front."""
+    rank = len(strides)
+    if circular:
+        for i, k in enumerate(kernel.shape[:rank], 1):
+            n, before = sizes(x)[i], (k - 1) // 2
+            x = tf.gather(x, tf.math.floormod(tf.range(-before, n + k - 1 - before), n), axis=i)
+    return tf.nn.convolution(x, kernel, strides, "VALID" if circular else "SAME", _format(rank))
+
+
+def _format(rank: int) -> str:
+    return ("NWC", "NHWC", "NDHWC")[rank - 1]
+
+
+def _serialisable(options: dict) -> dict:
+    return {name: keras.activations.serialize(keras.activations.get(v))
+            if name.endswith("activation") else v for name, v in options.items()}

@@ -1,0 +1,147 @@
+"""SeparableConv1D, 2D: Keras' semantics, and SignalConv's padding modes beside Keras' own."""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+from models.layers.arguments import allowed, check_input, positive
+from models.layers.resampling import depthwise, sizes
+
+keras = tf.keras
+PADDINGS = ("valid", "same", "same_zeros", "same_reflect")
+
+
+class _SeparableConv:
+    """What both ranks have in common; arguments and errors are documented here.
+
+    Each channel is correlated with depth_multiplier kernels of its own, then all are mixed by a
+    pointwise convolution; bias and activation come after it. Arguments, their order, weights and
+    constraints are those of Keras' layer, which is the base class. Beyond it, these classes
+
+    - take ``padding="same_zeros"`` and ``"same_reflect"`` as SignalConv does: the kernel's centre
+      at tap k // 2, the first output on the first input whatever the sizes, so that they fit in a
+      stack of SignalConv (Keras' "same" shifts with the size's parity where a stride is even);
+    - compute unequal strides, and ``channels_first`` on a CPU;
+    - start the bias at zeros, as documented, where ``bias_initializer=None``.
+
+    Sizes, for n inputs: ``valid`` (n - (k - 1) dilation - 1) // stride + 1, else ceil(n / stride).
+
+    Source: Chollet, "Xception: deep learning with depthwise separable convolutions" (CVPR 2017).
+
+    Raises:
+        ValueError: naming the argument, its value and what is allowed: sizes, strides, dilation or
+            depth_multiplier that are not positive integers; strides and dilation_rate both above
+            1; unknown padding ("causal" is for one dimension) or data_format; inputs of another
+            rank, without static channels, or too small.
+    """
+
+    _paddings = PADDINGS
+
+    def __init__(self, filters, kernel_size, strides=1, padding="valid", data_format=None,
+                 dilation_rate=1, depth_multiplier=1, activation=None, use_bias=True,
+                 depthwise_initializer="glorot_uniform", pointwise_initializer="glorot_uniform",
+                 bias_initializer="zeros", *args, **kwargs):
+        padding = allowed("padding", str(padding).lower(), self._paddings)
+        if data_format is not None:
+            allowed("data_format", data_format, ("channels_last", "channels_first"))
+        strides = positive("strides", strides, self._rank)
+        dilation_rate = positive("dilation_rate", dilation_rate, self._rank)
+        if max(strides) > 1 and max(dilation_rate) > 1:
+            raise ValueError(f"dilation_rate is {dilation_rate}; allowed is 1 where strides are "
+                             f"above 1, and they are {strides}")
+        super().__init__(
+            positive("filters", filters), positive("kernel_size", kernel_size, self._rank),
+            strides, "valid", data_format, dilation_rate,
+            positive("depth_multiplier", depth_multiplier), activation, use_bias,
+            depthwise_initializer or "glorot_uniform", pointwise_initializer or "glorot_uniform",
+            bias_initializer or "zeros", *args, **kwargs)
+        self.padding = padding
+
+    def build(self, input_shape):
+        check_input(self, input_shape, self._rank)
+        super().build(input_shape)
+
+    def _pads(self, shape: list) -> list:
+        """Zeros or mirror images wanted [before, after] each axis; of tensors where sizes are."""
+        pads = []
+        for n, k, s, d in zip(shape, self.kernel_size, self.strides, self.dilation_rate):
+            reach = (k - 1) * d
+            if self.padding == "valid":
+                pads.append([0, 0])
+            elif self.padding == "causal":
+                pads.append([reach, 0])
+            elif self.padding == "same" and (s > 1 or reach % 2):
+                total = (-(-n // s) - 1) * s + reach + 1 - n
+                total = max(0, total) if isinstance(n, int) else tf.maximum(0, total)
+                pads.append([total // 2, total - total // 2])
+            else:
+                before = k // 2 * d if self.padding != "same" else reach // 2
+                pads.append([before, reach - before])
+        return pads
+
+    def call(self, inputs):
+        check_input(self, inputs.shape, self._rank)
+        first = self.data_format == "channels_first"
+        x = tf.transpose(inputs, [0, *range(2, self._rank + 2), 1]) if first else inputs
+        self.compute_output_shape(inputs.shape)         # raises where a size is too small
+        pads = [[0, 0], *self._pads(sizes(x)[1:-1]), [0, 0]]
+        kernels = self.depthwise_kernel, self.pointwise_kernel
+        strides, dilations = list(self.strides), list(self.dilation_rate)
+        if self.padding == "same_reflect":
+            x, pads = tf.pad(x, pads, "REFLECT"), [[0, 0] for _ in pads]
+        if self._rank == 1:                             # a picture of one row
+            x, kernels = x[:, None], tuple(k[None] for k in kernels)
+            pads = [[0, 0], [0, 0], pads[1], [0, 0]]
+            strides, dilations = 2 * strides, [1, *dilations]
+        depth, point = (tf.cast(k, x.dtype) for k in kernels)
+        y = tf.nn.conv2d(depthwise(x, depth, strides, pads, dilations), point, 1, "VALID")
+        y = y[:, 0] if self._rank == 1 else y
+        if self.use_bias:
+            y = tf.nn.bias_add(y, tf.cast(self.bias, y.dtype))
+        if first:
+            y = tf.transpose(y, [0, self._rank + 1, *range(1, self._rank + 1)])
+        return y if self.activation is None else self.activation(y)
+
+    def compute_output_shape(self, input_shape) -> tf.TensorShape:
+        """Output shape for an input shape; unknown sizes stay unknown.
+
+        Raises:
+            ValueError: for a known size that is too small.
+        """
+        check_input(self, input_shape, self._rank)
+        shape = tf.TensorShape(input_shape).as_list()
+        first = self.data_format == "channels_first"
+        out = []
+        for n, k, s, d in zip(shape[2:] if first else shape[1:-1], self.kernel_size, self.strides,
+                              self.dilation_rate):
+            least = {"valid": (k - 1) * d, "same_reflect": k // 2 * d}.get(self.padding, -1)
+            if n is not None and n <= least:
+                raise ValueError(f"inputs have size {n} along an axis; allowed is {least + 1} or "
+                                 f"more, for padding {self.padding!r} with kernel_size "
+                                 f"{self.kernel_size} and dilation_rate {self.dilation_rate}")
+            reach = (k - 1) * d if self.padding == "valid" else 0
+            out.append(None if n is None else -(-(n - reach) // s))
+        return tf.TensorShape([shape[0], *([self.filters, *out] if first
+                                           else [*out, self.filters])])
+
+
+@keras.utils.register_keras_serializable(package="codec")
+class SeparableConv1D(_SeparableConv, keras.layers.SeparableConv1D):
+    """[B, W, C] -> [B, W', filters]; arguments: see `_SeparableConv`. Also ``padding="causal"``.
+
+    >>> SeparableConv1D(8, 3, strides=2, padding="same_zeros")(tf.zeros([1, 9, 4])).shape
+    TensorShape([1, 5, 8])
+    """
+
+    _rank, _paddings = 1, (*PADDINGS, "causal")
+
+
+@keras.utils.register_keras_serializable(package="codec")
+class SeparableConv2D(_SeparableConv, keras.layers.SeparableConv2D):
+    """[B, H, W, C] -> [B, H', W', filters]; arguments: see `_SeparableConv`.
+
+    >>> SeparableConv2D(8, 3, strides=(1, 2), padding="same_reflect")(tf.zeros([1, 9, 9, 4])).shape
+    TensorShape([1, 9, 5, 8])
+    """
+
+    _rank = 2
