@@ -13,7 +13,7 @@ import tensorflow as tf
 import tensorflow_compression as tfc
 
 from models.integer import IntegerLayer, IntegerNetwork
-from models.layers import GDN, SignalConv2D
+from models.layers import GDN, SeparableConv2D, SignalConv2D
 
 layers = tf.keras.layers
 LATENT_STEP = 5.0       # scales the DCT so that rounding is the right step for lambda = 0.01
@@ -44,7 +44,7 @@ class ResidualBlock(layers.Layer):
         super().__init__(name=name)
         act = tf.nn.leaky_relu
         self.mix_in = layers.Conv2D(channels, 1, activation=act, name="mix_in")
-        self.mix_out = layers.SeparableConv2D(channels, 3, padding="same", name="mix_out")
+        self.mix_out = SeparableConv2D(channels, 3, padding="same", name="mix_out")
         self.point_in = layers.Conv2D(2 * channels, 1, activation=act, name="point_in")
         self.point_out = layers.Conv2D(channels, 1, name="point_out")
 

@@ -189,7 +189,8 @@ class ConvGRUCell(keras.layers.Layer):
                                                initializer=last)
         self.candidate_bias = self.add_weight("candidate_bias", (n,), initializer="zeros")
         for part, norm in self.norms.items():
-            norm.statistics(n if part == "candidate" else 2 * n)
+            with tf.name_scope(norm.name):
+                norm.statistics(n if part == "candidate" else 2 * n)
         super().build(input_shape)
 
     def dropconnect(self) -> dict:
@@ -369,7 +370,8 @@ class ConvGRU(keras.layers.Layer):
                 key = f"dim{d}_{way}"
                 self.cells[key] = ConvGRUCell(self.filters, **others, **self.cell_options,
                                               dtype=self._dtype_policy, name=key)
-                self.cells[key].build(of_cell)
+                with tf.name_scope(key):        # HDF5 files want every variable's name once
+                    self.cells[key].build(of_cell)
                 if stride > 1 and self.pooling == "convolution":
                     self.poolers[key] = keras.layers.Conv1D(
                         self.filters, stride, stride, "same", use_bias=False, name=f"{key}_pool",
@@ -382,8 +384,7 @@ class ConvGRU(keras.layers.Layer):
     def call(self, inputs, training=False):
         out = []
         for key, cell in self.cells.items():
-            d = int(key[3:key.index("_")])
-            rank = inputs.shape.rank
+            d, rank = int(key[3:key.index("_")]), inputs.shape.rank
             last = [*range(d), *range(d + 1, rank - 1), d, rank - 1]
             y = cell.sweep(tf.transpose(inputs, last), reverse=key.endswith("backward"),
                            training=training)

@@ -1,12 +1,12 @@
-"""One linear map for all signal layers: upsample, filter, downsample, as a single convolution.
+"""One linear map for all signal layers: upsample, filter, downsample, in phases.
 
 The inputs are extended at their borders, interleaved with zeros (up), filtered, and every d-th
 sample is kept (down). Done literally most products are with zeros, or thrown away. Instead, output
-samples are grouped into phases: with P = up / gcd(up, down), all outputs P j + r of one r weigh
-their inputs alike, so a convolution of stride down / gcd(up, down) to P times the channels computes
-them all, and a shuffle of channels into space puts them in order. That is the same linear map as a
-strided transposed convolution, about twice as fast on a CPU, with every combination of strides,
-even kernels, borders and separability from one rule.
+samples are taken in phases: with P = up / gcd(up, down), the outputs P j + r of one r all see
+samples through the same every up-th tap of the kernel. So each phase is an ordinary convolution of
+stride down / gcd(up, down) with a part of the kernel, and the phases are interleaved. That is the
+same linear map as a strided transposed convolution, about twice as fast on a CPU, with every
+combination of strides, even kernels, borders and separability from one rule.
 
 Source: polyphase decomposition, e.g. Vaidyanathan, "Multirate systems and filter banks" (1993).
 """
@@ -16,7 +16,6 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-import numpy as np
 import tensorflow as tf
 
 PADDINGS = {"valid": "CONSTANT", "same_zeros": "CONSTANT", "same_reflect": "REFLECT"}
@@ -70,26 +69,24 @@ class Axis:
         """Whether the groups of phases end just where the output does, whatever the length."""
         return self.up == 1 or (self.same and self.extra and self.down == 1)
 
-    def taps(self) -> np.ndarray:
-        """Which tap each phase reads, [T, phases], by input sample counted from -pads[0].
+    def phase(self, r: int) -> tuple[slice | None, int, int]:
+        """(taps of the kernel that phase r reads, the first sample they meet, how many they are).
 
-        The tap number `support` stands for zero.
+        Taps are in the order of the samples. They are None where all samples are missed; then one
+        zero tap stands for them.
 
-        >>> Axis(3, up=2, corr=False).taps()        # the even phase reads one, the odd one two
-        array([[1, 2],
-               [3, 0]])
+        >>> up = Axis(3, up=2, corr=False)      # the even phase reads one tap, the odd one two
+        >>> up.phase(0), up.phase(1)
+        ((slice(1, None, -2), 0, 1), (slice(2, None, -2), 0, 2))
         """
-        first, where = self.pads[0], {}
-        start = -self.reach[0] if self.same else 0
-        for r in range(self.phases):
-            for t in range(self.support):
-                sample, rest = divmod(start + r * self.down + t, self.up)
-                if rest == 0:
-                    where[sample + first, r] = t if self.corr else self.support - 1 - t
-        out = np.full([1 + max(i for i, _ in where), self.phases], self.support)
-        for (i, r), tap in where.items():
-            out[i, r] = tap
-        return out
+        start = r * self.down - (self.reach[0] if self.same else 0)
+        skipped = -start % self.up
+        count = len(range(skipped, self.support, self.up))
+        first = (start + skipped) // self.up
+        if not count:
+            return None, first, 1
+        tap = skipped if self.corr else self.support - 1 - skipped
+        return slice(tap, None, self.up if self.corr else -self.up), first, count
 
 
 def resample(x, kernel, axes: list[Axis], mode: str = "CONSTANT", separable: bool = False):
@@ -103,29 +100,91 @@ def resample(x, kernel, axes: list[Axis], mode: str = "CONSTANT", separable: boo
     [1.0, 1.0, 1.0, 1.0, 1.0, 1.0]
     """
     if len(axes) == 1:              # a picture of one row: the 2-D kernels are the fast ones
-        x = resample(x[:, None], kernel[None], [Axis(1), *axes], mode, separable)
+        x = resample(tf.expand_dims(x, 1), kernel[None], [Axis(1), *axes], mode, separable)
         return tf.squeeze(x, [1])
-    lengths = [a.length(n) for a, n in zip(axes, sizes(x)[1:-1])]
-    kernel = _by_phase(kernel, axes)
-    x, pads = _extend(x, kernel, axes, lengths, mode)
+    if not separable and _is_blocks(axes):
+        return _blocks(x, kernel, axes)
+    n = sizes(x)[1:-1]
+    reflected = [a.pads if mode == "REFLECT" else (0, 0) for a in axes]
+    x = tf.pad(x, [(0, 0), *reflected, (0, 0)], "REFLECT") if mode == "REFLECT" else x
+    convolve = depthwise if separable else _convolve
     strides = [a.step for a in axes]
-    if separable:
-        y = depthwise(x, kernel, strides, pads)
-    elif len(axes) == 2 and _known(pads):
-        y = tf.nn.conv2d(x, kernel, strides, pads)
-    else:
-        y = tf.nn.conv3d(zero_pad(x, pads), kernel, [1, *strides, 1], "VALID")
-    y = _interleave(y, [a.phases for a in axes], x.shape[-1] if separable else 1)
-    for i, (a, n) in enumerate(zip(axes, lengths), 1):
-        if not a.whole:
-            y = y[(slice(None),) * i + (slice(n),)]
-    return y
+
+    def phases(x, kernel, pads, i):
+        """The outputs over axes i and up; those before are down to one phase each."""
+        if i == len(axes):
+            return convolve(x, kernel, strides, [[0, 0], *pads, [0, 0]])
+        a, out = axes[i], []
+        for r in range(a.phases):
+            taps, first, count = a.phase(r)
+            here = (slice(None),) * i
+            part = tf.zeros_like(kernel[(*here, slice(1))]) if taps is None else (
+                kernel if (a.up, a.corr) == (1, True) else kernel[(*here, taps)])
+            reached = first + reflected[i][0]
+            if a.whole:
+                after = (reached + count - 1 - sum(reflected[i])) if a.same else 0
+                window, pad = _crop(x, i + 1, -reached, after)
+            else:
+                groups = -(-a.length(n[i]) // a.phases)
+                window, pad = _window(x, i + 1, reached, (groups - 1) * a.step + count)
+            out.append(phases(window, part, [*pads, pad], i + 1))
+        if len(out) == 1:
+            return out[0]
+        y = tf.stack(out, i + 2)
+        size = sizes(y)
+        y = tf.reshape(y, [*size[:i + 1], size[i + 1] * a.phases, *size[i + 3:]])
+        return y if a.whole else y[(*(slice(None),) * (i + 1), slice(a.length(n[i])))]
+
+    return phases(x, kernel, [], 0)
+
+
+def _is_blocks(axes: list[Axis]) -> bool:
+    """Whether every sample becomes a square of outputs that no other sample reaches."""
+    return len(axes) == 2 and axes[0].up == axes[1].up > 1 and all(
+        a.whole and all(a.phase(r)[1:] == (0, 1) for r in range(a.phases)) for a in axes)
+
+
+def _blocks(x, kernel, axes: list[Axis]):
+    """Then all phases are one pointwise convolution, and depth-to-space puts them in place."""
+    for i, a in enumerate(axes):
+        starts = [a.phase(r)[0].start for r in range(a.phases)]
+        kernel = tf.gather(kernel, starts, axis=i)
+    up, (channels, filters) = axes[0].up, kernel.shape[2:]
+    kernel = tf.reshape(tf.transpose(kernel, [2, 0, 1, 3]), [1, 1, channels, up**2 * filters])
+    return tf.nn.depth_to_space(tf.nn.conv2d(x, kernel, 1, "VALID"), up)
+
+
+def _crop(x, axis: int, before: int, after: int):
+    """x without what a negative number says to leave out, and the zeros still to be added."""
+    n = sizes(x)[axis]
+    if min(before, after) < 0:
+        x = x[(*(slice(None),) * axis, slice(max(0, -before), n + min(0, after)))]
+    return x, [max(0, before), max(0, after)]
+
+
+def _window(x, axis: int, first: int, length):
+    """x from index `first` on, `length` of it, and the zeros to be added where it has no more."""
+    n = sizes(x)[axis]
+    end = first + length
+    if isinstance(n, int):
+        return _crop(x, axis, -first, end - n)
+    x = x[(*(slice(None),) * axis, slice(max(0, first), tf.maximum(0, end)))]
+    return x, [max(0, -first), tf.maximum(0, end - n)]
+
+
+def _convolve(x, kernel, strides, pads):
+    if len(strides) == 2 and _known(pads):
+        return tf.nn.conv2d(x, kernel, strides, pads)
+    x = zero_pad(x, pads)
+    if len(strides) == 2:
+        return tf.nn.conv2d(x, kernel, strides, "VALID")
+    return tf.nn.conv3d(x, kernel, [1, *strides, 1], "VALID")
 
 
 def depthwise(x, kernel, strides: list[int], pads=None, dilations: list[int] | None = None):
     """Correlation of each channel alone: x [B, *spatial, C], kernel [*support, C, F] -> [.., C F].
 
-    pads: zeros [before, after] each dimension of x, or None. Strides and dilations are not both
+    pads: zeros [before, after] each dimension of x, or None; "SAME" for equal strides. Strides and dilations are not both
     above 1. TensorFlow has it for two axes of equal stride. Of more axes, or unequal strides, the
     first is a sum over its taps, with its places counted as batch.
 
@@ -134,8 +193,8 @@ def depthwise(x, kernel, strides: list[int], pads=None, dilations: list[int] | N
     """
     dilations = dilations or [1] * len(strides)
     native = len(strides) == 2 and strides[0] == strides[1]
-    if pads and native and _known(pads) and max(dilations) == 1:
-        return tf.nn.depthwise_conv2d(x, kernel, [1, *strides, 1], pads)
+    if native and (pads == "SAME" or pads and _known(pads) and max(dilations) == 1):
+        return tf.nn.depthwise_conv2d(x, kernel, [1, *strides, 1], pads, dilations=dilations)
     x = zero_pad(x, pads) if pads else x
     if native:
         return tf.nn.depthwise_conv2d(x, kernel, [1, *strides, 1], "VALID", dilations=dilations)
@@ -148,43 +207,14 @@ def depthwise(x, kernel, strides: list[int], pads=None, dilations: list[int] | N
         if len(strides) > 2:
             total += depthwise(part, kernel[k], strides[1:], None, dilations[1:])
         else:
-            total += depthwise(part[:, None], kernel[k:k + 1], 2 * strides[1:], None,
-                               [1, dilations[1]])[:, 0]
+            total += tf.squeeze(depthwise(tf.expand_dims(part, 1), kernel[k:k + 1], 2 * strides[1:],
+                                          None, [1, dilations[1]]), [1])
     return tf.reshape(total, [batch, places, *sizes(total)[1:]])
 
 
 def sizes(x) -> list:
     """The sizes of a tensor: ints where they are known, scalar tensors elsewhere."""
     return [tf.shape(x)[i] if n is None else n for i, n in enumerate(x.shape)]
-
-
-def _by_phase(kernel, axes: list[Axis]):
-    """[*support, C, F] -> [*T, C, phases F]: what each phase of the output weighs."""
-    for i, a in enumerate(axes):        # axis i becomes T, with its phases just in front of F
-        if a.up == 1:
-            kernel = tf.expand_dims(kernel if a.corr else tf.reverse(kernel, [i]), -2)
-        else:
-            padded = tf.pad(kernel, [[0, int(d == i)] for d in range(kernel.shape.rank)])
-            kernel = tf.gather(padded, a.taps(), axis=i)
-            order = [d for d in range(kernel.shape.rank) if d != i + 1]
-            kernel = tf.transpose(kernel, [*order[:-1], i + 1, order[-1]])
-    head, tail = kernel.shape[:len(axes) + 1], kernel.shape[len(axes) + 1:]
-    return tf.reshape(kernel, [*head, math.prod(tail)])
-
-
-def _extend(x, kernel, axes: list[Axis], lengths: list, mode: str):
-    """Reflects x where asked; returns it with the zeros [before, after] still wanted everywhere."""
-    made_up = [(0, 0), *(a.pads for a in axes), (0, 0)]
-    if mode == "CONSTANT":
-        pads = [list(p) for p in made_up]
-    else:
-        x, pads = tf.pad(x, made_up, mode), [[0, 0] for _ in made_up]
-    for i, (a, out) in enumerate(zip(axes, lengths), 1):
-        if not a.whole:                 # the last group of phases may reach further than needed
-            groups = _at_least(1, -(-out // a.phases))
-            wanted = (groups - 1) * a.step + kernel.shape[i - 1]
-            pads[i][1] += _at_least(0, wanted - sizes(x)[i] - sum(pads[i]))
-    return x, pads
 
 
 def zero_pad(x, pads):
@@ -194,31 +224,3 @@ def zero_pad(x, pads):
 
 def _known(pads) -> bool:
     return all(isinstance(p, int) for pair in pads for p in pair)
-
-
-def _at_least(low: int, n):
-    return max(low, n) if isinstance(n, int) else tf.maximum(low, n)
-
-
-def _interleave(y, phases: list[int], groups: int):
-    """[B, *spatial, groups * phases * F] -> [B, *(spatial * phases), groups * F]."""
-    if groups == 1 and len(phases) == 2 and phases[0] == phases[1]:
-        return y if phases[0] == 1 else tf.nn.depth_to_space(y, phases[0])
-    for i in reversed(range(len(phases))):
-        if phases[i] == 1:
-            continue
-        size = sizes(y)
-        inner = groups * math.prod(phases[:i])
-        filters = size[-1] // (inner * phases[i])
-        y = tf.reshape(y, [_product(size[:i + 2]), _product(size[i + 2:-1]), inner, phases[i],
-                           filters])
-        y = tf.reshape(tf.transpose(y, [0, 3, 1, 2, 4]),
-                       [*size[:i + 1], size[i + 1] * phases[i], *size[i + 2:-1], inner * filters])
-    return y
-
-
-def _product(factors):
-    out = 1
-    for f in factors:
-        out *= f
-    return out

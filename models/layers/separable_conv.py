@@ -70,13 +70,12 @@ class _SeparableConv:
                 pads.append([0, 0])
             elif self.padding == "causal":
                 pads.append([reach, 0])
-            elif self.padding == "same" and (s > 1 or reach % 2):
+            elif self.padding == "same":
                 total = (-(-n // s) - 1) * s + reach + 1 - n
                 total = max(0, total) if isinstance(n, int) else tf.maximum(0, total)
                 pads.append([total // 2, total - total // 2])
             else:
-                before = k // 2 * d if self.padding != "same" else reach // 2
-                pads.append([before, reach - before])
+                pads.append([k // 2 * d, reach - k // 2 * d])
         return pads
 
     def call(self, inputs):
@@ -84,18 +83,19 @@ class _SeparableConv:
         first = self.data_format == "channels_first"
         x = tf.transpose(inputs, [0, *range(2, self._rank + 2), 1]) if first else inputs
         self.compute_output_shape(inputs.shape)         # raises where a size is too small
-        pads = [[0, 0], *self._pads(sizes(x)[1:-1]), [0, 0]]
+        same = self.padding == "same" and len(set(self.strides)) == 1
+        pads = "SAME" if same else [[0, 0], *self._pads(sizes(x)[1:-1]), [0, 0]]
         kernels = self.depthwise_kernel, self.pointwise_kernel
         strides, dilations = list(self.strides), list(self.dilation_rate)
         if self.padding == "same_reflect":
             x, pads = tf.pad(x, pads, "REFLECT"), [[0, 0] for _ in pads]
         if self._rank == 1:                             # a picture of one row
-            x, kernels = x[:, None], tuple(k[None] for k in kernels)
-            pads = [[0, 0], [0, 0], pads[1], [0, 0]]
+            x, kernels = tf.expand_dims(x, 1), tuple(k[None] for k in kernels)
+            pads = pads if pads == "SAME" else [[0, 0], [0, 0], pads[1], [0, 0]]
             strides, dilations = 2 * strides, [1, *dilations]
         depth, point = (tf.cast(k, x.dtype) for k in kernels)
         y = tf.nn.conv2d(depthwise(x, depth, strides, pads, dilations), point, 1, "VALID")
-        y = y[:, 0] if self._rank == 1 else y
+        y = tf.squeeze(y, [1]) if self._rank == 1 else y
         if self.use_bias:
             y = tf.nn.bias_add(y, tf.cast(self.bias, y.dtype))
         if first:

@@ -110,9 +110,26 @@ class _SignalConv(SavesParameters):
                 raise ValueError(f"inputs have size {n} along an axis; allowed is what covers a "
                                  f"kernel of support {a.support}, as padding is 'valid'")
 
+    def _tfc_is_faster(self, channels: int) -> bool:
+        """Whether upsampling is left to tfc's transposed convolution.
+
+        On a CPU it wins where few filters are made of many channels, where there are few of both,
+        and by a little in 1-D; see `benchmark`. In 3-D its gradients are so slow for few filters
+        that it is never taken.
+        """
+        possible = not (self.channel_separable or self.data_format == "channels_first" or (
+            self.corr and any(k % 2 == 0 for k in self.kernel_support)))
+        few = (self._rank == 1 or self.filters < max(channels, 32)
+               or any(k < u for k, u in zip(self.kernel_support, self.strides_up)))
+        upsamples = max(self.strides_up) > 1 and max(self.strides_down) == 1
+        return possible and upsamples and few and self._rank < 3
+
     def call(self, inputs):
-        check_input(self, inputs.shape, self._rank)
+        channels = check_input(self, inputs.shape, self._rank)
         first = self.data_format == "channels_first"
+        if self._tfc_is_faster(channels):
+            self._check_sizes(inputs.shape[1:-1])
+            return super().call(inputs)
         if first:
             inputs = tf.transpose(inputs, [0, *range(2, self._rank + 2), 1])
         self._check_sizes(inputs.shape[1:-1])
