@@ -140,10 +140,10 @@ def test_training_resumes_and_exports(pictures, tmp_path, photo):
 
 
 @pytest.mark.parametrize("name, encode, decode", [
-    ("photo", 12.6, 13.8), ("factorized", 42.2, 58.4), ("hyperprior", 43.5, 59.1),
-    ("mean-scale", 43.6, 59.1)])
+    ("photo", 12.6, 13.8), ("factorized", 42.2, 42.2), ("hyperprior", 43.5, 42.9),
+    ("mean-scale", 43.6, 43.0)])
 def test_what_the_models_of_the_zoo_cost(name, encode, decode):
-    """kMAC/pixel; an upsampling is counted as it is run, 36 taps for the 25 of a 5x5 kernel."""
+    """kMAC/pixel of what is run; upsampling costs no more than the downsampling it mirrors."""
     cost = macs.per_pixel(zoo.build(zoo.CONFIGS[name]))
     assert [c / 1000 for c in cost] == pytest.approx([encode, decode], abs=0.1)
 
