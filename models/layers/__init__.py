@@ -6,5 +6,5 @@ from models.layers.gdn import GDN
 from models.layers.separable_conv import SeparableConv1D, SeparableConv2D
 from models.layers.signal_conv import SignalConv1D, SignalConv2D, SignalConv3D
 
-__all__ = ["GDN", "ComplexConv3D", "ConvGRU", "ConvGRUCell", "SeparableConv1D", "SeparableConv2D", "SignalConv1D",
-           "SignalConv2D", "SignalConv3D"]
+__all__ = ["GDN", "ComplexConv3D", "ConvGRU", "ConvGRUCell", "SeparableConv1D",
+           "SeparableConv2D", "SignalConv1D", "SignalConv2D", "SignalConv3D"]

@@ -17,21 +17,34 @@ def allowed(name: str, value, choices):
     return value
 
 
-def positive(name: str, value, rank: int = 0):
-    """An int above 0, or (rank > 0) a tuple of `rank` of them from one or many; else ValueError.
+def positive(name: str, value) -> int:
+    """An integer above 0; else ValueError.
 
-    >>> positive("strides", 2, 3), positive("strides", [1, 2], 2), positive("filters", 5)
-    ((2, 2, 2), (1, 2), 5)
+    >>> positive("filters", 0)
+    Traceback (most recent call last):
+    ValueError: filters is 0; allowed is an integer above 0
     """
     try:
-        out = tuple(int(v) for v in value) if rank and hasattr(value, "__iter__") else int(value)
+        if not isinstance(value, str) and int(value) > 0:
+            return int(value)
     except (TypeError, ValueError):
-        out = 0
-    out = rank * (out,) if rank and isinstance(out, int) else out
-    wrong = len(out) != rank or min(out) < 1 if rank else out < 1
-    if wrong or isinstance(value, str):
-        many = f", or {rank} of them" if rank else ""
-        raise ValueError(f"{name} is {value!r}; allowed is an integer above 0{many}")
+        pass
+    raise ValueError(f"{name} is {value!r}; allowed is an integer above 0")
+
+
+def for_each_axis(name: str, value, rank: int) -> tuple[int, ...]:
+    """`rank` integers above 0 from one or as many; else ValueError.
+
+    >>> for_each_axis("strides", 2, 3), for_each_axis("strides", [1, 2], 2)
+    ((2, 2, 2), (1, 2))
+    """
+    one = isinstance(value, str) or not hasattr(value, "__iter__")
+    try:
+        out = tuple(positive(name, v) for v in (rank * [value] if one else value))
+    except ValueError:
+        out = ()
+    if len(out) != rank:
+        raise ValueError(f"{name} is {value!r}; allowed is an integer above 0, or {rank} of them")
     return out
 
 

@@ -2,8 +2,8 @@
 
 Both layers run in turn in one process, round after round, so that whatever slows the machine slows
 both; a ratio is the median of the rounds' ratios. "forward" is inference in a tf.function,
-"training" forward and all gradients. With --check the exit status is 1 if a ratio is above 1.1, or the forward one of
-the phase form (marked *) above 0.7.
+"training" forward and all gradients. With --check the exit status is 1 if a ratio is above 1.1, or
+the forward one of the phase form (marked *) above 0.7.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ import time
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-import tensorflow as tf  # noqa: E402
-import tensorflow_compression as tfc  # noqa: E402
-from absl import app, flags  # noqa: E402
-from rich.console import Console  # noqa: E402
-from rich.table import Table  # noqa: E402
+import tensorflow as tf
+import tensorflow_compression as tfc
+from absl import app, flags
+from rich.console import Console
+from rich.table import Table
 
-from models import layers  # noqa: E402
+from models import layers
 
 ROUNDS = flags.DEFINE_integer("rounds", 20, "how often each layer is timed", lower_bound=1)
 CHECK = flags.DEFINE_boolean("check", False, "exit with 1 if a ratio is above what is allowed")

@@ -8,7 +8,7 @@ from functools import partial
 import numpy as np
 import tensorflow as tf
 
-from models.layers.arguments import allowed, positive
+from models.layers.arguments import allowed, for_each_axis, positive
 from models.layers.resampling import sizes
 
 keras = tf.keras
@@ -56,12 +56,12 @@ class ComplexConv3D(keras.layers.Layer):
                  kernel_constraint=None, bias_constraint=None, **kwargs):
         super().__init__(**kwargs)
         self.filters = positive("filters", filters)
-        self.kernel_size = positive("kernel_size", kernel_size, 3)
-        self.strides = positive("strides", strides, 3)
+        self.kernel_size = for_each_axis("kernel_size", kernel_size, 3)
+        self.strides = for_each_axis("strides", strides, 3)
         self.padding = allowed("padding", str(padding).lower(), ("valid", "same"))
         self.data_format = allowed("data_format", data_format or keras.backend.image_data_format(),
                                    ("channels_last", "channels_first"))
-        self.dilation_rate = positive("dilation_rate", dilation_rate, 3)
+        self.dilation_rate = for_each_axis("dilation_rate", dilation_rate, 3)
         if max(self.strides) > 1 and max(self.dilation_rate) > 1:
             raise ValueError(f"dilation_rate is {self.dilation_rate}; allowed is 1 where strides "
                              f"are above 1, and they are {self.strides}")
@@ -263,8 +263,8 @@ def complex_initializer(name: str, initializer):
         kind = "truncated_normal" if isinstance(initializer, kinds.TruncatedNormal) else "normal"
         return lambda shape, dtype, **_: initializer.mean + _draw(
             shape, dtype, kind, initializer.stddev**2, initializer.seed)
-    raise ValueError(f"{name} is {initializer!r}, which is not defined for complex numbers; allowed "
-                     "are zeros, ones, constant, the variance-scaling family and the normal ones")
+    raise ValueError(f"{name} is {initializer!r}, which is not defined for complex numbers; "
+                     "allowed are zeros, ones, constant, variance scaling and the normal ones")
 
 
 def _power(initializer, shape) -> float:

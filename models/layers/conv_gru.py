@@ -8,85 +8,11 @@ import math
 import numpy as np
 import tensorflow as tf
 
-from models.layers.arguments import allowed, positive
+from models.layers.arguments import allowed, for_each_axis, positive
 from models.layers.resampling import sizes
+from models.layers.step_normalization import StepNormalization
 
 keras = tf.keras
-EPSILON, DECAY, FIRST_SCALE = 1e-3, 0.999, 0.1          # of the recurrent batch normalisation
-
-
-@keras.utils.register_keras_serializable(package="codec")
-class StepNormalization(keras.layers.Layer):
-    """Batch normalisation at one step of a recurrence: scale (x - mean) / sqrt(var + 1e-3).
-
-    x is [B, ..., C]; statistics run over all but the channels, for each step alone, with the same
-    scale for all steps. In training the population's mean and variance follow the batch's, step
-    by step (0.999 of the old); otherwise they are what is used. With min_mini_batch m of 2 or
-    more, meant for batches of one picture, the last m steps' statistics are averaged, and
-    gradients take them as constants.
-
-    As statistics change within a sweep, they are passed in and out as a tuple (`statistics`), and
-    kept at its end (`keep`).
-
-    Source: Cooijmans et al., "Recurrent batch normalization" (ICLR 2017).
-
-    >>> norm = StepNormalization()
-    >>> y, _ = norm.normalise(tf.constant([[1.0], [3.0]]), norm.statistics(1), training=True)
-    >>> y.numpy().round(2).tolist()
-    [[-0.1], [0.1]]
-    """
-
-    def __init__(self, min_mini_batch: int | None = None, **kwargs):
-        super().__init__(**kwargs)
-        self.recent = min_mini_batch if min_mini_batch and min_mini_batch > 1 else 0
-
-    def build(self, channels):
-        self.scale = self.add_weight("scale", [channels], tf.float32, experimental_autocast=False,
-                                     initializer=keras.initializers.Constant(FIRST_SCALE))
-        start = {"population_mean": ([channels], 0.0), "population_variance": ([channels], 1.0)}
-        if self.recent:
-            start |= {"recent_means": ([self.recent, channels], 0.0),
-                      "recent_variances": ([self.recent, channels], 1.0), "steps": ([], 0.0)}
-        self.kept = tuple(self.add_weight(
-            name, shape, tf.float32, keras.initializers.Constant(value), trainable=False,
-            experimental_autocast=False) for name, (shape, value) in start.items())
-        super().build(channels)
-
-    def statistics(self, channels: int) -> tuple:
-        """What is kept between steps, as tensors."""
-        if not self.built:
-            self.build(channels)
-        return tuple(tf.convert_to_tensor(v) for v in self.kept)
-
-    def keep(self, statistics: tuple) -> None:
-        for v, value in zip(self.kept, statistics):
-            v.assign(value)
-
-    def normalise(self, x, statistics: tuple, training: bool) -> tuple:
-        """(normalised x, statistics after this step)."""
-        wide = tf.cast(x, tf.float32)
-        mean, variance = statistics[:2]
-        if training:
-            mean, variance = tf.nn.moments(wide, list(range(x.shape.rank - 1)))
-            others: tuple = ()
-            if self.recent:
-                means, variances, steps = statistics[2:]
-                steps += 1.0
-                means = tf.concat([means[1:], mean[None]], 0)
-                variances = tf.concat([variances[1:], variance[None]], 0)
-                others = means, variances, steps
-                mean = tf.stop_gradient(
-                    tf.reduce_sum(means, 0) / tf.minimum(steps, self.recent))
-                variance = tf.stop_gradient(
-                    tf.reduce_sum(variances, 0) / tf.minimum(steps, self.recent - 1))
-            population = (DECAY * old + (1 - DECAY) * tf.stop_gradient(new)
-                          for old, new in zip(statistics, (mean, variance)))
-            statistics = (*population, *map(tf.stop_gradient, others))
-        y = (wide - mean) * (tf.math.rsqrt(variance + EPSILON) * self.scale)
-        return tf.cast(y, x.dtype), statistics
-
-    def get_config(self):
-        return {**super().get_config(), "min_mini_batch": self.recent or None}
 
 
 @keras.utils.register_keras_serializable(package="codec")
@@ -155,7 +81,8 @@ class ConvGRUCell(keras.layers.Layer):
                                  "and up to 1")
         self.activation = keras.activations.get(activation)
         self.gate_activation = keras.activations.get(gate_activation)
-        self.norms = {part: StepNormalization(min_mini_batch, dtype=tf.float32, name=f"norm_{part}")
+        wide = "float64" if self.compute_dtype == "float64" else "float32"
+        self.norms = {part: StepNormalization(min_mini_batch, dtype=wide, name=f"norm_{part}")
                       for part in ("input", "state", "candidate") if given[f"normalise_{part}"]}
         self.rank = None
 
@@ -165,12 +92,13 @@ class ConvGRUCell(keras.layers.Layer):
             raise ValueError(f"inputs have shape {shape}; allowed is [B, *spatial, C] with 1 to 3 "
                              "spatial axes and known C")
         self.rank, c, n = shape.rank - 2, shape[-1], self.filters
-        over_x = positive("kernel_size", o["kernel_size"], self.rank)
-        over_h = over_x if o["state_kernel_size"] is None else positive(
+        over_x = for_each_axis("kernel_size", o["kernel_size"], self.rank)
+        over_h = over_x if o["state_kernel_size"] is None else for_each_axis(
             "state_kernel_size", o["state_kernel_size"], self.rank)
         self.strides = _strides(o["strides"], self.rank, o["circular_input"])
         if o["residual_input"] and set(self.strides) != {1}:
-            raise ValueError(f"residual_input is True; allowed is False with strides {o['strides']}")
+            raise ValueError("residual_input is True; allowed is False with strides "
+                             f"{o['strides']}")
         self.repeats = 2 * n // c if o["residual_input"] and n % c == 0 else 0
         if o["residual_input"] and not self.repeats:
             logging.getLogger(__name__).warning(
@@ -216,7 +144,7 @@ class ConvGRUCell(keras.layers.Layer):
         """
         if not self.built:
             self.build([*x.shape[:-2], x.shape[-1]])
-        o, n, training = self.options, self.filters, bool(training)
+        n, training = self.filters, bool(training)
         if factors is None:
             factors = self.dropconnect() if training else {}
         kernels = {name: tf.cast(getattr(self, name), x.dtype) * tf.cast(factors.get(name, 1.0),
@@ -342,7 +270,7 @@ class ConvGRU(keras.layers.Layer):
             raise ValueError(f"argument {min(unknown)!r} is not known; allowed are those of "
                              "ConvGRUCell")
         self.filters = positive("filters", filters)
-        self.dimensions = None if dimensions is None else [int(d) for d in dimensions]
+        self.dimensions = None if dimensions is None else tuple(int(d) for d in dimensions)
         self.bidirectional = bool(bidirectional)
         self.merge = allowed("merge", merge, ("mean", "sum", "concat"))
         self.pooling = allowed("pooling", pooling, ("average", "convolution"))
@@ -350,8 +278,7 @@ class ConvGRU(keras.layers.Layer):
                       "state_kernel_size": kernel_size if state_kernel_size is None
                       else state_kernel_size}
         self.cell_options = cell
-        self.cells: dict[str, ConvGRUCell] = {}
-        self.poolers: dict[str, keras.layers.Layer] = {}
+        self.cells, self.poolers = {}, {}
 
     def build(self, input_shape):
         shape = tf.TensorShape(input_shape)
@@ -362,7 +289,7 @@ class ConvGRU(keras.layers.Layer):
         self.swept = self.dimensions or list(range(1, n + 1))
         if not set(self.swept) <= set(range(1, n + 1)):
             raise ValueError(f"dimensions is {self.dimensions}; allowed are 1 to {n}")
-        each = {name: positive(name, value, n) for name, value in self.sizes.items()}
+        each = {name: for_each_axis(name, value, n) for name, value in self.sizes.items()}
         for d in self.swept:
             others = {name: v[:d - 1] + v[d:] for name, v in each.items()}
             stride, of_cell = each["strides"][d - 1], [*shape[:d], *shape[d + 1:]]
@@ -401,7 +328,7 @@ class ConvGRU(keras.layers.Layer):
     def compute_output_shape(self, input_shape) -> tf.TensorShape:
         """[B, *ceil(size / stride), filters, or times the sweeps for merge="concat"]."""
         batch, *spatial, _ = tf.TensorShape(input_shape).as_list()
-        strides = positive("strides", self.sizes["strides"], len(spatial))
+        strides = for_each_axis("strides", self.sizes["strides"], len(spatial))
         ways = len(self.dimensions or spatial) * (2 if self.bidirectional else 1)
         return tf.TensorShape([batch, *(None if n is None else -(-n // s)
                                         for n, s in zip(spatial, strides)),
@@ -419,11 +346,12 @@ def dropconnect_factor(shape, keep: float, bernoulli: bool, seed: int | None = N
     >>> dropconnect_factor([2], 1.0, bernoulli=False).numpy().tolist()
     [1.0, 1.0]
     """
-    seed = tf.random.uniform([2], maxval=2**31 - 1, dtype=tf.int32) if seed is None else [seed, 0]
+    seeds = (tf.random.uniform([2], maxval=2**31 - 1, dtype=tf.int32) if seed is None
+             else tf.constant([seed, 0]))
     if bernoulli:
-        kept = tf.random.stateless_uniform(shape, seed) < keep
+        kept = tf.random.stateless_uniform(shape, seeds) < keep
         return tf.cast(kept, tf.float32) / keep
-    return tf.random.stateless_normal(shape, seed, 1.0, math.sqrt((1 - keep) / keep))
+    return tf.random.stateless_normal(shape, seeds, 1.0, math.sqrt((1 - keep) / keep))
 
 
 def orthogonal(shape, dtype=tf.float32, seed: int | None = None, **_):
@@ -460,7 +388,7 @@ def _seed() -> int:
 
 
 def _start(activation):
-    """Truncated normals of variance 1.3 / N: N is the mean fan, or half of the fan out for ReLUs."""
+    """Truncated normals of variance 1.3 / N, the mean fan, or half the fan out for ReLUs."""
     half_open = activation in (keras.activations.relu, keras.activations.elu)
 
     def draw(shape, dtype=tf.float32, **_):

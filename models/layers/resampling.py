@@ -102,8 +102,8 @@ def resample(x, kernel, axes: list[Axis], mode: str = "CONSTANT", separable: boo
     if len(axes) == 1:              # a picture of one row: the 2-D kernels are the fast ones
         x = resample(tf.expand_dims(x, 1), kernel[None], [Axis(1), *axes], mode, separable)
         return tf.squeeze(x, [1])
-    if not separable and _is_blocks(axes):
-        return _blocks(x, kernel, axes)
+    if axes == 2 * [Axis(2, up=2)] and not separable:
+        return _to_blocks(x, kernel)
     n = sizes(x)[1:-1]
     reflected = [a.pads if mode == "REFLECT" else (0, 0) for a in axes]
     x = tf.pad(x, [(0, 0), *reflected, (0, 0)], "REFLECT") if mode == "REFLECT" else x
@@ -138,20 +138,12 @@ def resample(x, kernel, axes: list[Axis], mode: str = "CONSTANT", separable: boo
     return phases(x, kernel, [], 0)
 
 
-def _is_blocks(axes: list[Axis]) -> bool:
-    """Whether every sample becomes a square of outputs that no other sample reaches."""
-    return len(axes) == 2 and axes[0].up == axes[1].up > 1 and all(
-        a.whole and all(a.phase(r)[1:] == (0, 1) for r in range(a.phases)) for a in axes)
-
-
-def _blocks(x, kernel, axes: list[Axis]):
-    """Then all phases are one pointwise convolution, and depth-to-space puts them in place."""
-    for i, a in enumerate(axes):
-        starts = [a.phase(r)[0].start for r in range(a.phases)]
-        kernel = tf.gather(kernel, starts, axis=i)
-    up, (channels, filters) = axes[0].up, kernel.shape[2:]
-    kernel = tf.reshape(tf.transpose(kernel, [2, 0, 1, 3]), [1, 1, channels, up**2 * filters])
-    return tf.nn.depth_to_space(tf.nn.conv2d(x, kernel, 1, "VALID"), up)
+def _to_blocks(x, kernel):
+    """Where each sample becomes two by two outputs of its own: one pointwise convolution."""
+    channels, filters = kernel.shape[2:]
+    kernel = tf.transpose(tf.reverse(kernel, [0, 1]), [2, 0, 1, 3])
+    kernel = tf.reshape(kernel, [1, 1, channels, 4 * filters])
+    return tf.nn.depth_to_space(tf.nn.conv2d(x, kernel, 1, "VALID"), 2)
 
 
 def _crop(x, axis: int, before: int, after: int):
@@ -184,16 +176,16 @@ def _convolve(x, kernel, strides, pads):
 def depthwise(x, kernel, strides: list[int], pads=None, dilations: list[int] | None = None):
     """Correlation of each channel alone: x [B, *spatial, C], kernel [*support, C, F] -> [.., C F].
 
-    pads: zeros [before, after] each dimension of x, or None; "SAME" for equal strides. Strides and dilations are not both
-    above 1. TensorFlow has it for two axes of equal stride. Of more axes, or unequal strides, the
-    first is a sum over its taps, with its places counted as batch.
+    pads: zeros [before, after] each dimension of x, or None; "SAME" for equal strides. Strides and
+    dilations are not both above 1. TensorFlow has it for two axes of equal stride. Of more axes,
+    or unequal strides, the first is a sum over its taps, with its places counted as batch.
 
     >>> depthwise(tf.ones([1, 4, 4, 5, 3]), tf.ones([2, 2, 2, 3, 2]), [1, 2, 1]).shape
     TensorShape([1, 3, 2, 4, 6])
     """
     dilations = dilations or [1] * len(strides)
     native = len(strides) == 2 and strides[0] == strides[1]
-    if native and (pads == "SAME" or pads and _known(pads) and max(dilations) == 1):
+    if native and (pads == "SAME" or (pads and _known(pads) and max(dilations) == 1)):
         return tf.nn.depthwise_conv2d(x, kernel, [1, *strides, 1], pads, dilations=dilations)
     x = zero_pad(x, pads) if pads else x
     if native:

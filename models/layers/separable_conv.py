@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from models.layers.arguments import allowed, check_input, positive
+from models.layers.arguments import allowed, check_input, for_each_axis, positive
 from models.layers.resampling import depthwise, sizes
 
 keras = tf.keras
@@ -35,7 +35,7 @@ class _SeparableConv:
             rank, without static channels, or too small.
     """
 
-    _paddings = PADDINGS
+    _paddings: tuple[str, ...] = PADDINGS
 
     def __init__(self, filters, kernel_size, strides=1, padding="valid", data_format=None,
                  dilation_rate=1, depth_multiplier=1, activation=None, use_bias=True,
@@ -44,13 +44,13 @@ class _SeparableConv:
         padding = allowed("padding", str(padding).lower(), self._paddings)
         if data_format is not None:
             allowed("data_format", data_format, ("channels_last", "channels_first"))
-        strides = positive("strides", strides, self._rank)
-        dilation_rate = positive("dilation_rate", dilation_rate, self._rank)
+        strides = for_each_axis("strides", strides, self._rank)
+        dilation_rate = for_each_axis("dilation_rate", dilation_rate, self._rank)
         if max(strides) > 1 and max(dilation_rate) > 1:
             raise ValueError(f"dilation_rate is {dilation_rate}; allowed is 1 where strides are "
                              f"above 1, and they are {strides}")
         super().__init__(
-            positive("filters", filters), positive("kernel_size", kernel_size, self._rank),
+            positive("filters", filters), for_each_axis("kernel_size", kernel_size, self._rank),
             strides, "valid", data_format, dilation_rate,
             positive("depth_multiplier", depth_multiplier), activation, use_bias,
             depthwise_initializer or "glorot_uniform", pointwise_initializer or "glorot_uniform",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tensorflow as tf
 import tensorflow_compression as tfc
 
-from models.layers.arguments import allowed, check_input, positive
+from models.layers.arguments import allowed, check_input, for_each_axis, positive
 from models.layers.parameters import RDFTParameter, SavesParameters
 from models.layers.resampling import PADDINGS, Axis, resample
 
@@ -53,9 +53,10 @@ class _SignalConv(SavesParameters):
             if isinstance(value, str):
                 allowed(name, value, ("rdft", "variable") if name[0] == "k" else ("variable",))
         super().__init__(
-            positive("filters", filters), positive("kernel_support", kernel_support, self._rank),
-            corr, positive("strides_down", strides_down, self._rank),
-            positive("strides_up", strides_up, self._rank), padding, extra_pad_end,
+            positive("filters", filters),
+            for_each_axis("kernel_support", kernel_support, self._rank), corr,
+            for_each_axis("strides_down", strides_down, self._rank),
+            for_each_axis("strides_up", strides_up, self._rank), padding, extra_pad_end,
             channel_separable, data_format, activation, use_bias, use_explicit, kernel_parameter,
             bias_parameter, kernel_initializer, bias_initializer, kernel_regularizer,
             bias_regularizer, **kwargs)

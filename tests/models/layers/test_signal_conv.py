@@ -39,13 +39,13 @@ def maps(draw):
     supports, ups, downs = draw(numbers), draw(numbers), draw(numbers)
     padding = draw(st.sampled_from(["valid", "same_zeros", "same_reflect"]))
     options = dict(kernel_support=supports, strides_up=ups, strides_down=downs, padding=padding,
-                   corr=draw(st.booleans()), extra_pad_end=draw(st.sampled_from([None, True, False])),
-                   channel_separable=draw(st.booleans()),
+                   extra_pad_end=draw(st.sampled_from([None, True, False])),
+                   corr=draw(st.booleans()), channel_separable=draw(st.booleans()),
                    data_format=draw(st.sampled_from(["channels_last", "channels_first"])))
     return rank, options, tuple(draw(st.integers(5, 7)) for _ in range(rank)), draw(st.booleans())
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=60)
 @given(maps())
 def test_every_combination_is_the_definition(drawn):
     rank, options, sizes, dynamic = drawn
@@ -113,8 +113,9 @@ def test_the_kernel_is_centred_at_half_its_support():
                           (True, ([3, 2, 1], [0, 3, 2, 1, 0], [0, 3, 2, 1]))]:
         for taps in kernels:
             kernel = tf.reshape(tf.constant(taps, tf.float32), [-1, 1, 1])
-            results.append(layers.SignalConv1D(1, len(taps), corr=corr, padding="same_zeros",
-                                               kernel_parameter=kernel)(x)[0, :, 0].numpy().tolist())
+            layer = layers.SignalConv1D(1, len(taps), corr=corr, padding="same_zeros",
+                                        kernel_parameter=kernel)
+            results.append(layer(x)[0, :, 0].numpy().tolist())
     assert results == 6 * [[6, 20, 46, 84, 134, 196, 206]]
 
 
