@@ -58,3 +58,17 @@ def check_input(layer, shape, rank: int) -> int:
         raise ValueError(f"inputs of {layer.name!r} have shape {shape}; the number of channels "
                          "must be known")
     return channels
+
+
+def check_dtype(layer, x) -> None:
+    """ValueError unless x is of the layer's compute_dtype, as Keras makes any floating input.
+
+    >>> check_dtype(tf.keras.layers.ReLU(), tf.constant([1, 2]))
+    Traceback (most recent call last):
+    ValueError: inputs are int32 and the layer computes in float32; allowed are floating inputs
+    """
+    if x.dtype != layer.compute_dtype:
+        kind = "complex or floating" if tf.as_dtype(layer.compute_dtype).is_complex else "floating"
+        more = "; for complex ones the layer's dtype must be so" if x.dtype.is_complex else ""
+        raise ValueError(f"inputs are {x.dtype.name} and the layer computes in "
+                         f"{layer.compute_dtype}; allowed are {kind} inputs{more}")

@@ -8,7 +8,7 @@ from functools import partial
 import numpy as np
 import tensorflow as tf
 
-from models.layers.arguments import allowed, for_each_axis, positive
+from models.layers.arguments import allowed, check_dtype, for_each_axis, positive
 from models.layers.resampling import sizes
 
 keras = tf.keras
@@ -128,10 +128,9 @@ class ComplexConv3D(keras.layers.Layer):
 
     def call(self, inputs):
         x = tf.convert_to_tensor(inputs)
-        if x.dtype.is_complex and not self.is_complex:
-            raise ValueError(f"inputs are {x.dtype.name} and the layer computes in "
-                             f"{self.compute_dtype}; allowed is dtype='complex64' or 'complex128'")
-        x = tf.cast(x, self.compute_dtype)
+        if self.is_complex and (x.dtype.is_complex or x.dtype.is_floating):
+            x = tf.cast(x, self.compute_dtype)
+        check_dtype(self, x)
         self.compute_output_shape(x.shape)              # raises where a size is too small
         first = self.data_format == "channels_first"
         if first:

@@ -8,7 +8,7 @@ import math
 import numpy as np
 import tensorflow as tf
 
-from models.layers.arguments import allowed, for_each_axis, positive
+from models.layers.arguments import allowed, check_dtype, for_each_axis, positive
 from models.layers.resampling import sizes
 from models.layers.step_normalization import StepNormalization
 
@@ -134,6 +134,7 @@ class ConvGRUCell(keras.layers.Layer):
 
     def call(self, inputs, state=None, training=False):
         """The next state, [B, *spatial', filters]; state None is zeros."""
+        check_dtype(self, inputs)
         return self.sweep(inputs[..., None, :], state, training=training)[..., 0, :]
 
     def sweep(self, x, state=None, reverse=False, training=False, factors=None):
@@ -309,6 +310,7 @@ class ConvGRU(keras.layers.Layer):
         super().build(input_shape)
 
     def call(self, inputs, training=False):
+        check_dtype(self, inputs)
         out = []
         for key, cell in self.cells.items():
             d, rank = int(key[3:key.index("_")]), inputs.shape.rank

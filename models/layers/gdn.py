@@ -4,6 +4,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_compression as tfc
 
+from models.layers.arguments import check_dtype
 from models.layers.parameters import SavesParameters
 
 
@@ -21,8 +22,8 @@ class GDN(SavesParameters, tfc.GDN):
     "Computationally efficient neural image compression" (2019).
 
     Raises:
-        ValueError: for an unknown data_format; at build, if the input has rank below 2 or an
-            undefined channel dimension.
+        ValueError: for an unknown data_format; for inputs that are not floating; at build, if the
+            input has rank below 2 or an undefined channel dimension.
 
     >>> round(float(GDN()(tf.ones([1, 2, 2, 3]))[0, 0, 0, 0]), 4)      # 1 / (1 + 0.1)
     0.9091
@@ -30,6 +31,10 @@ class GDN(SavesParameters, tfc.GDN):
     >>> round(float(squares(tf.ones([1, 3]))[0, 0]), 4)                 # 1 / sqrt(1 + 0.1)
     0.9535
     """
+
+    def call(self, inputs):
+        check_dtype(self, inputs)
+        return super().call(inputs)
 
     @property
     def alpha(self):

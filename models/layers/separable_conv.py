@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from models.layers.arguments import allowed, check_input, for_each_axis, positive
+from models.layers.arguments import allowed, check_dtype, check_input, for_each_axis, positive
 from models.layers.resampling import depthwise, sizes
 
 keras = tf.keras
@@ -80,6 +80,7 @@ class _SeparableConv:
 
     def call(self, inputs):
         check_input(self, inputs.shape, self._rank)
+        check_dtype(self, inputs)
         first = self.data_format == "channels_first"
         x = tf.transpose(inputs, [0, *range(2, self._rank + 2), 1]) if first else inputs
         self.compute_output_shape(inputs.shape)         # raises where a size is too small

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tensorflow as tf
 import tensorflow_compression as tfc
 
-from models.layers.arguments import allowed, check_input, for_each_axis, positive
+from models.layers.arguments import allowed, check_dtype, check_input, for_each_axis, positive
 from models.layers.parameters import RDFTParameter, SavesParameters
 from models.layers.resampling import PADDINGS, Axis, resample
 
@@ -127,6 +127,7 @@ class _SignalConv(SavesParameters):
 
     def call(self, inputs):
         channels = check_input(self, inputs.shape, self._rank)
+        check_dtype(self, inputs)
         first = self.data_format == "channels_first"
         if self._tfc_is_faster(channels):
             self._check_sizes(inputs.shape[1:-1])

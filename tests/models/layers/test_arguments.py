@@ -94,6 +94,18 @@ def test_what_is_wrong_is_named(layer, args, shape, message):
             getattr(layers, layer)(**args)(tf.ones(shape))
 
 
-def test_complex_numbers_need_a_complex_layer():
-    with pytest.raises(ValueError, match="inputs are complex64 and the layer computes in float32"):
-        layers.ComplexConv3D(2, 3)(tf.ones([1, 5, 5, 5, 1], tf.complex64))
+@pytest.mark.parametrize("dtype", [tf.int32, tf.complex64])
+@pytest.mark.parametrize("layer, args, rank", [
+    ("SignalConv2D", signal, 4), ("GDN", {}, 4), ("ComplexConv3D", volume, 5),
+    ("SeparableConv2D", volume, 4), ("ConvGRUCell", volume, 4), ("ConvGRU", volume, 4)])
+def test_inputs_of_another_kind_are_refused(layer, args, rank, dtype):
+    message = f"inputs are {dtype.name} and the layer computes in float32; allowed are floating"
+    with pytest.raises(ValueError, match=message):
+        getattr(layers, layer)(**args)(tf.ones((rank - 1) * [5] + [2], dtype))
+
+
+def test_a_complex_layer_takes_real_inputs_but_no_integers():
+    layer = layers.ComplexConv3D(2, 3, dtype="complex64")
+    assert layer(tf.ones([1, 5, 5, 5, 1])).dtype == tf.complex64
+    with pytest.raises(ValueError, match="allowed are complex or floating inputs"):
+        layer(tf.ones([1, 5, 5, 5, 1], tf.int32))
