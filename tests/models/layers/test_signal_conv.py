@@ -199,3 +199,25 @@ def test_gdn_equals_tfc_without_control_flow(inverse, exponents):
     if exponents[0]:
         graph = tf.function(ours).get_concrete_function(tf.TensorSpec([1, None, None, 6])).graph
         assert not {op.type for op in graph.get_operations()} & {"If", "StatelessIf", "Switch"}
+
+
+def test_phases_and_gdn_export_to_litert():
+    """With unknown sizes, and without TensorFlow's own operations beside LiteRT's."""
+    stack = tf.keras.Sequential([
+        layers.SignalConv2D(32, 5, corr=True, strides_down=2, padding="same_zeros"), layers.GDN(),
+        layers.SeparableConv2D(32, 3, padding="same_zeros"), layers.GDN(inverse=True),
+        layers.SignalConv2D(32, 5, strides_up=2, padding="same_zeros", use_bias=True),
+        layers.SignalConv2D(32, 2, corr=True, strides_up=2, padding="same_zeros")])
+    x = tf.random.stateless_normal([1, 8, 12, 3], [1, 2])
+    want = stack(x)
+    graph = tf.function(stack, input_signature=[tf.TensorSpec([1, None, None, 3])])
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([graph.get_concrete_function()],
+                                                                stack)
+    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
+    interpreter = tf.lite.Interpreter(model_content=converter.convert())
+    interpreter.resize_tensor_input(0, x.shape)
+    interpreter.allocate_tensors()
+    interpreter.set_tensor(0, x)
+    interpreter.invoke()
+    got = interpreter.get_tensor(interpreter.get_output_details()[0]["index"])
+    np.testing.assert_allclose(got, want, atol=1e-5)
