@@ -12,7 +12,7 @@ def allowed(name: str, value, choices):
     Traceback (most recent call last):
     ValueError: padding is 'vali'; allowed are 'valid', 'same'
     """
-    if not any(value is c or value == c for c in choices):
+    if value not in choices:
         raise ValueError(f"{name} is {value!r}; allowed are {', '.join(map(repr, choices))}")
     return value
 

@@ -88,7 +88,7 @@ def timed(layer, x):
     return (lambda: forward(x).numpy()), (lambda: [g.numpy() for g in training()])
 
 
-def inputs(what, layer, shape):
+def inputs(layer, shape):
     """The input in the form that this layer wants it."""
     x = tf.random.stateless_normal(shape, [1, 2])
     if layer.dtype.startswith("complex"):
@@ -117,7 +117,7 @@ def main(argv):
     table = Table("layer", "forward, ms", "ratio", "training, ms", "ratio")
     above = []
     for what, ours, plain, shape in pairs():
-        runs = [timed(layer, inputs(what, layer, shape)) for layer in (ours, plain)]
+        runs = [timed(layer, inputs(layer, shape)) for layer in (ours, plain)]
         measured = [ratio(*both, ROUNDS.value) for both in zip(*runs)]
         most = PHASES_MOST if "*" in what else MOST, MOST
         above += [what for (_, r), m in zip(measured, most) if r > m]

@@ -7,6 +7,7 @@ from functools import partial
 
 import numpy as np
 import tensorflow as tf
+from tensorflow.experimental.numpy import moveaxis
 
 from models.layers.arguments import allowed, check_dtype, for_each_axis, positive
 from models.layers.resampling import sizes
@@ -28,11 +29,11 @@ class ComplexConv3D(keras.layers.Layer):
     Conv3D. Sizes: ``valid`` (n - (k - 1) dilation - 1) // stride + 1, ``same`` ceil(n / stride),
     padded as TensorFlow does (the odd sample at the end).
 
-    Complex values: initialisers of the variance-scaling family and the normal and uniform ones
-    draw modulus and phase independently, with the whole power E|w|^2 they would have; regularizers
-    see |w| (or |y|); constraints on norms bound |w|. Activations must be defined for complex
-    numbers (tanh, exponential, ...); "split_relu" rectifies both parts, "modrelu" the modulus by a
-    trained bias. Gradients follow TensorFlow: dL/dRe + i dL/dIm.
+    Complex values: initialisers of the variance-scaling family and the normal ones draw modulus
+    and phase independently, with the whole power E|w|^2 they would have; regularizers see |w| (or
+    |y|); constraints on norms bound |w|. Activations must be defined for complex numbers (tanh,
+    exponential, ...); "split_relu" rectifies both parts, "modrelu" the modulus by a trained bias.
+    Gradients follow TensorFlow: dL/dRe + i dL/dIm.
 
     Source: Trabelsi et al., "Deep complex networks" (ICLR 2018); modReLU of Arjovsky, Shah and
     Bengio, "Unitary evolution recurrent neural networks" (ICML 2016).
@@ -134,23 +135,21 @@ class ComplexConv3D(keras.layers.Layer):
         self.compute_output_shape(x.shape)              # raises where a size is too small
         first = self.data_format == "channels_first"
         if first:
-            batch = list(range(x.shape.rank - 4))
-            x = tf.transpose(x, [*batch, *(len(batch) + i for i in (1, 2, 3, 0))])
+            x = moveaxis(x, -4, -1)
         lead = sizes(x)[:-4]
         y = self._correlate(tf.reshape(x, [-1, *sizes(x)[-4:]]) if len(lead) > 1 else x)
         if self.use_bias:
-            y += tf.cast(self.bias, y.dtype)
+            y += self.bias
         y = tf.reshape(y, [*lead, *sizes(y)[1:]]) if len(lead) > 1 else y
         if first:
-            y = tf.transpose(y, [*batch, *(len(batch) + i for i in (3, 0, 1, 2))])
+            y = moveaxis(y, -1, -4)
         return self.activation(y)
 
     def _correlate(self, x):
-        kernel = tf.cast(self.kernel, x.dtype)
-        if self.groups > 1:
-            pairs = zip(tf.split(x, self.groups, -1), tf.split(kernel, self.groups, -1))
-            return tf.concat([self._block(part, k) for part, k in pairs], -1)
-        return self._block(x, kernel)
+        if self.groups == 1:
+            return self._block(x, self.kernel)
+        pairs = zip(tf.split(x, self.groups, -1), tf.split(self.kernel, self.groups, -1))
+        return tf.concat([self._block(part, kernel) for part, kernel in pairs], -1)
 
     def _block(self, x, kernel):
         """One group: a complex correlation is a real one with twice the channels each side."""

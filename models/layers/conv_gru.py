@@ -7,6 +7,7 @@ import math
 
 import numpy as np
 import tensorflow as tf
+from tensorflow.experimental.numpy import moveaxis
 
 from models.layers.arguments import allowed, check_dtype, for_each_axis, positive
 from models.layers.resampling import sizes
@@ -118,7 +119,7 @@ class ConvGRUCell(keras.layers.Layer):
         self.candidate_bias = self.add_weight("candidate_bias", (n,), initializer="zeros")
         for part, norm in self.norms.items():
             with tf.name_scope(norm.name):
-                norm.statistics(n if part == "candidate" else 2 * n)
+                norm.build(n if part == "candidate" else 2 * n)
         super().build(input_shape)
 
     def dropconnect(self) -> dict:
@@ -151,8 +152,7 @@ class ConvGRUCell(keras.layers.Layer):
         kernels = {name: tf.cast(getattr(self, name), x.dtype) * tf.cast(factors.get(name, 1.0),
                                                                          x.dtype)
                    for name in ("input_gates", "state_gates", "input_candidate", "state_candidate")}
-        steps_first = [self.rank + 1, *range(self.rank + 1), self.rank + 2]
-        x = tf.transpose(x, steps_first)                                # [T, B, *spatial, C]
+        x = moveaxis(x, -2, 0)                                          # [T, B, *spatial, C]
         time, batch, *spatial = sizes(x)[:-1]
         seen = self._over_input(
             tf.reshape(x, [time * batch, *spatial, x.shape[-1]]), kernels)
@@ -165,15 +165,14 @@ class ConvGRUCell(keras.layers.Layer):
             h, statistics = carried
             return self._step(*now, h, kernels, dict(statistics), training)
 
-        statistics = {part: norm.statistics(n if part == "candidate" else 2 * n)
-                      for part, norm in self.norms.items()}
+        statistics = {part: norm.statistics() for part, norm in self.norms.items()}
         states, after = tf.scan(step, (seen, extra), (tf.cast(state, x.dtype), statistics),
                                 reverse=reverse)
         if training:
             end = 0 if reverse else -1
             for part, norm in self.norms.items():
                 norm.keep(tuple(v[end] for v in after[part]))
-        return tf.transpose(states, [*range(1, self.rank + 2), 0, self.rank + 2])
+        return moveaxis(states, 0, -2)
 
     def _over_input(self, x, kernels):
         """Wxg * x and Wxc * x, side by side."""
@@ -313,15 +312,14 @@ class ConvGRU(keras.layers.Layer):
         check_dtype(self, inputs)
         out = []
         for key, cell in self.cells.items():
-            d, rank = int(key[3:key.index("_")]), inputs.shape.rank
-            last = [*range(d), *range(d + 1, rank - 1), d, rank - 1]
-            y = cell.sweep(tf.transpose(inputs, last), reverse=key.endswith("backward"),
+            d = int(key[3:key.index("_")])
+            y = cell.sweep(moveaxis(inputs, d, -2), reverse=key.endswith("backward"),
                            training=training)
             if key in self.poolers:
                 lead = sizes(y)[:-2]
                 y = self.poolers[key](tf.reshape(y, [math.prod(lead), *sizes(y)[-2:]]))
                 y = tf.reshape(y, [*lead, *sizes(y)[-2:]])
-            out.append(tf.transpose(y, np.argsort(last)))
+            out.append(moveaxis(y, -2, d))
         if self.merge == "concat":
             return tf.concat(out, -1)
         total = tf.add_n(out)

@@ -1,6 +1,7 @@
 """Generalised divisive normalisation."""
 
-import numpy as np
+from __future__ import annotations
+
 import tensorflow as tf
 import tensorflow_compression as tfc
 
@@ -38,13 +39,16 @@ class GDN(SavesParameters, tfc.GDN):
 
     @property
     def alpha(self):
-        return self._exponent(self.alpha_parameter, super().alpha)
+        fixed = _fixed(self.alpha_parameter)
+        return super().alpha if fixed is None else fixed
 
     @property
     def epsilon(self):
-        return self._exponent(self.epsilon_parameter, super().epsilon)
+        fixed = _fixed(self.epsilon_parameter)
+        return super().epsilon if fixed is None else fixed
 
-    def _exponent(self, parameter, value):
-        """A fixed exponent as a Python number; a trained one as the tensor it is."""
-        fixed = None if callable(parameter) else tf.get_static_value(parameter)
-        return value if fixed is None else float(np.asarray(fixed, np.float64))
+
+def _fixed(exponent) -> float | None:
+    """An exponent that is no variable, as a Python number."""
+    known = None if exponent is None or callable(exponent) else tf.get_static_value(exponent)
+    return None if known is None else float(known)

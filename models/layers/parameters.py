@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 import tensorflow as tf
 import tensorflow_compression as tfc
@@ -94,6 +96,7 @@ def _forward(support: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
     return bins.real, bins.imag
 
 
+@lru_cache
 def _inverse(support: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
     """[bins, samples] each: real and imaginary part -> the two terms of the flat kernel."""
     half = (*support[:-1], support[-1] // 2 + 1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tensorflow as tf
+from tensorflow.experimental.numpy import moveaxis
 
 from models.layers.arguments import allowed, check_dtype, check_input, for_each_axis, positive
 from models.layers.resampling import depthwise, sizes
@@ -82,25 +83,24 @@ class _SeparableConv:
         check_input(self, inputs.shape, self._rank)
         check_dtype(self, inputs)
         first = self.data_format == "channels_first"
-        x = tf.transpose(inputs, [0, *range(2, self._rank + 2), 1]) if first else inputs
+        x = moveaxis(inputs, 1, -1) if first else inputs
         self.compute_output_shape(inputs.shape)         # raises where a size is too small
         same = self.padding == "same" and len(set(self.strides)) == 1
         pads = "SAME" if same else [[0, 0], *self._pads(sizes(x)[1:-1]), [0, 0]]
-        kernels = self.depthwise_kernel, self.pointwise_kernel
+        depth, point = self.depthwise_kernel, self.pointwise_kernel
         strides, dilations = list(self.strides), list(self.dilation_rate)
         if self.padding == "same_reflect":
             x, pads = tf.pad(x, pads, "REFLECT"), [[0, 0] for _ in pads]
         if self._rank == 1:                             # a picture of one row
-            x, kernels = tf.expand_dims(x, 1), tuple(k[None] for k in kernels)
+            x, depth, point = tf.expand_dims(x, 1), depth[None], point[None]
             pads = pads if pads == "SAME" else [[0, 0], [0, 0], pads[1], [0, 0]]
             strides, dilations = 2 * strides, [1, *dilations]
-        depth, point = (tf.cast(k, x.dtype) for k in kernels)
         y = tf.nn.conv2d(depthwise(x, depth, strides, pads, dilations), point, 1, "VALID")
         y = tf.squeeze(y, [1]) if self._rank == 1 else y
         if self.use_bias:
-            y = tf.nn.bias_add(y, tf.cast(self.bias, y.dtype))
+            y = tf.nn.bias_add(y, self.bias)
         if first:
-            y = tf.transpose(y, [0, self._rank + 1, *range(1, self._rank + 1)])
+            y = moveaxis(y, -1, 1)
         return y if self.activation is None else self.activation(y)
 
     def compute_output_shape(self, input_shape) -> tf.TensorShape:

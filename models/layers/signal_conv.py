@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tensorflow as tf
 import tensorflow_compression as tfc
+from tensorflow.experimental.numpy import moveaxis
 
 from models.layers.arguments import allowed, check_dtype, check_input, for_each_axis, positive
 from models.layers.parameters import RDFTParameter, SavesParameters
@@ -19,8 +20,8 @@ class _SignalConv(SavesParameters):
     a decoder's size is a known function of its latents' size. All arguments are those of the
     ``tfc.SignalConv`` that is the base class; beyond it, these classes
 
-    - run everything as one convolution (see `resampling`), upsampling about twice as fast, and
-      cover what tfc leaves out: even kernels under upsampled correlation, every
+    - upsample in phases (see `resampling`) where that is faster than tfc's transposed convolution,
+      and cover what tfc leaves out: even kernels under upsampled correlation, every
       ``channel_separable`` combination, ``channels_first`` on a CPU;
     - train the default ``kernel_parameter="rdft"`` in 3-D, and save it to every Keras format;
     - take a plain function as ``kernel_parameter`` or ``bias_parameter`` in a ``tf.function``;
@@ -133,14 +134,14 @@ class _SignalConv(SavesParameters):
             self._check_sizes(inputs.shape[1:-1])
             return super().call(inputs)
         if first:
-            inputs = tf.transpose(inputs, [0, *range(2, self._rank + 2), 1])
+            inputs = moveaxis(inputs, 1, -1)
         self._check_sizes(inputs.shape[1:-1])
         outputs = resample(inputs, self.kernel, self._axes(), PADDINGS[self.padding],
                            self.channel_separable)
         if self.use_bias:
             outputs = tf.nn.bias_add(outputs, self.bias)
         if first:
-            outputs = tf.transpose(outputs, [0, self._rank + 1, *range(1, self._rank + 1)])
+            outputs = moveaxis(outputs, -1, 1)
         return outputs if self.activation is None else self.activation(outputs)
 
     def compute_output_shape(self, input_shape) -> tf.TensorShape:

@@ -24,7 +24,8 @@ class StepNormalization(keras.layers.Layer):
     Source: Cooijmans et al., "Recurrent batch normalization" (ICLR 2017).
 
     >>> norm = StepNormalization()
-    >>> y, _ = norm.normalise(tf.constant([[1.0], [3.0]]), norm.statistics(1), training=True)
+    >>> norm.build(1)                   # channels
+    >>> y, _ = norm.normalise(tf.constant([[1.0], [3.0]]), norm.statistics(), training=True)
     >>> [round(float(v), 2) for v in y[:, 0]]
     [-0.1, 0.1]
     """
@@ -45,10 +46,8 @@ class StepNormalization(keras.layers.Layer):
             for name, (shape, value) in start.items())
         super().build(channels)
 
-    def statistics(self, channels: int) -> tuple:
+    def statistics(self) -> tuple:
         """What is kept between steps, as tensors."""
-        if not self.built:
-            self.build(channels)
         return tuple(tf.convert_to_tensor(v) for v in self.kept)
 
     def keep(self, statistics: tuple) -> None:

@@ -99,18 +99,20 @@ def test_a_circular_cell_has_no_borders():
 
 def test_normalisation_learns_the_population():
     norm = StepNormalization()
+    norm.build(1)
     x = tf.constant([[1.0], [3.0]])
-    y, after = norm.normalise(x, norm.statistics(1), True)
+    y, after = norm.normalise(x, norm.statistics(), True)
     assert y.numpy().ravel().tolist() == pytest.approx([-0.09995, 0.09995], abs=1e-5)
     assert [float(v[0]) for v in after] == pytest.approx([0.002, 1.0])
     norm.keep((tf.constant([2.0]), tf.constant([4.0])))
-    y, _ = norm.normalise(x, norm.statistics(1), False)
+    y, _ = norm.normalise(x, norm.statistics(), False)
     assert y.numpy().ravel().tolist() == pytest.approx([-0.05, 0.05], abs=1e-4)
 
 
 def test_normalisation_of_small_batches_averages_the_last_steps():
     norm = StepNormalization(min_mini_batch=3)
-    state = norm.statistics(1)
+    norm.build(1)
+    state = norm.statistics()
     for mean in (2.0, 4.0, 6.0, 8.0):       # the variance of each is 1
         y, state = norm.normalise(tf.constant([[mean - 1], [mean + 1]]), state, True)
     # mean (4 + 6 + 8) / 3; variance 3 / 2
@@ -132,6 +134,21 @@ def test_statistics_follow_training_only():
     assert not mean.numpy().any()
     layer(x, training=True)
     assert mean.numpy().all()
+
+
+def test_statistics_of_a_backward_sweep_end_at_the_first_step():
+    cells = [ConvGRUCell(3, 3, normalise_state=True) for _ in range(2)]
+    x = x_of(2, 4, 5, 3, 2)
+    cells[0].sweep(x, training=True)
+    cells[1].build([2, 4, 5, 2])
+    cells[1].set_weights(cells[0].get_weights())
+    for v in cells[0].non_trainable_variables + cells[1].non_trainable_variables:
+        v.assign(tf.ones_like(v))
+    cells[0].sweep(x, training=True)
+    cells[1].sweep(x[..., ::-1, :], reverse=True, training=True)
+    kept = [cell.norms["state"].kept for cell in cells]
+    np.testing.assert_allclose(kept[0], kept[1], atol=1e-7)
+    assert not (kept[0][0].numpy() == 1).any()
 
 
 @pytest.mark.parametrize("bernoulli", [True, False])
