@@ -15,12 +15,14 @@ from models.image import PictureModel, uniform
 from models.training import data as pictures
 from models.training import losses
 from models.training.optimizer import Optimizer
+from models.zoo import InstalledModel, build
 
 CHECKPOINT_SECONDS = 180
 LOG_STEPS = 50
 METRICS = ("loss", "bpp", "mse", "norm")
 WARM_UP = 0.02              # share of the schedule
 FLOOR = 0.02                # of the learning rate, at the end
+START_RATE = 0.5            # of both learning rates, where weights are already trained
 MAX_BAD_STEPS = 100
 RATE_CROPS = 16
 
@@ -41,7 +43,8 @@ class Trainer(tf.Module):
         """
         key = tf.stack([seed, step * 16])
         images = tf.cast(images, tf.float32)
-        q = uniform([images.shape[0]], key + [0, 2])
+        batch = images.shape[0]             # each sample has a share of the qualities to itself
+        q = (tf.range(batch, dtype=tf.float32) + uniform([batch], key + [0, 2])) / batch
         with tf.GradientTape() as tape:
             bpp, mse = self.model(images, q, key)
             loss = losses.rate_distortion(bpp, mse, self.model.quality_lambda(q))
@@ -60,12 +63,13 @@ def schedule(done: float) -> float:
     return min(1.0, done / WARM_UP) * (FLOOR + (1 - FLOOR) * 0.5 * (1 + math.cos(math.pi * done)))
 
 
-def train(config, source, out, *, minutes: float | None = None, resume: bool = False, seed: int = 1,
-          console=None):
+def train(config, source, out, *, minutes: float | None = None, start: InstalledModel | None = None,
+          resume: bool = False, seed: int = 1, console=None):
     """Trains config.MODEL on the pictures of `source`; leaves checkpoint, log.csv, curves in `out`.
 
     The schedule follows the clock, so that a run always ends annealed; a resumed run goes on where
-    its checkpoint stood. Returns the model with its averaged weights, and facts for model.json.
+    its checkpoint stood, and `start` is a model whose weights are there from the beginning.
+    Returns the model with its averaged weights, and facts for model.json.
 
     Raises:
         FileNotFoundError, ValueError: see data.load; also if there is no checkpoint to resume from,
@@ -82,7 +86,9 @@ def train(config, source, out, *, minutes: float | None = None, resume: bool = F
     out.mkdir(parents=True, exist_ok=True)
     data, table = (tf.constant(v) for v in pictures.load(source, run["patch"]))
     tf.keras.utils.set_random_seed(seed)
-    trainer = Trainer(PictureModel(config.MODEL), run["adam"], run["muon"])
+    model = build(config.MODEL, start.params if start else None)
+    ease = START_RATE if start else 1.0
+    trainer = Trainer(model, ease * run["adam"], ease * run["muon"])
     optimizer = trainer.optimizer
     number, spent = restore(optimizer, checkpoint) if resume else (0, 0.0)
 
@@ -93,28 +99,29 @@ def train(config, source, out, *, minutes: float | None = None, resume: bool = F
         return trainer.step(images, number, seed, rate, keep)
 
     total, bad, first = 60 * run["minutes"], 0, number
-    start = saved = time.time() - spent
+    begun = saved = time.time() - spent
     with Record(out, resume, total, console) as record:
-        while (now := time.time()) - start < total:
-            rate, keep = schedule((now - start) / total), min(run["ema"], 1 - 10 / (10 + number))
+        while (now := time.time()) - begun < total:
+            rate, keep = schedule((now - begun) / total), min(run["ema"], 1 - 10 / (10 + number))
             metrics = step(tf.constant(number), tf.constant(rate, tf.float32),
                            tf.constant(keep, tf.float32)).numpy()
             if number == first:             # the first call traces: not the schedule's time
-                start += time.time() - now
+                begun += time.time() - now
             number += 1
             bad = 0 if np.isfinite(metrics).all() else bad + 1
             if bad == MAX_BAD_STEPS:
                 raise FloatingPointError(f"{bad} steps in a row gave no finite gradient")
-            record.add(number, now - start, metrics)
+            record.add(number, now - begun, metrics)
             if now - saved > CHECKPOINT_SECONDS:
-                save(optimizer, checkpoint, number, now - start)
+                save(optimizer, checkpoint, number, now - begun)
                 saved = now
     save(optimizer, checkpoint, number, total)
     for name, v in optimizer.weights.items():
         v.assign(optimizer.average[name])
     images = pictures.crops(data, table, tf.constant([seed, -1]), RATE_CROPS, run["patch"])
     return trainer.model, {"bpp": rate_range(trainer.model, images), "training": {
-        **run, "steps": number, "pictures": len(table)}}
+        **run, "start": start and start.info["sha256"][:8], "steps": number,
+        "pictures": len(table)}}
 
 
 class Record:

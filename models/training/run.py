@@ -21,20 +21,27 @@ def configuration(name: str) -> SimpleNamespace:
 
 
 def train_and_export(config: str, data: str, out: str, minutes: float | None = None,
-                     resume: bool = False) -> Path:
+                     start: str | None = None, resume: bool = False) -> Path:
     """Trains, exports, and returns the model's folder, OUT/CONFIG.
 
+    start names an installed model of the same configuration, whose weights training begins with.
+
     Raises:
-        ValueError: for an unknown config or a duration that is not positive; else see loop.train.
+        ValueError: for an unknown config, a start of another configuration, or a duration that is
+            not positive; else see loop.train.
+        zoo.ModelError: if there is no such model to start from.
     """
     found = configuration(config)
     if minutes is not None and not minutes > 0:
         raise ValueError(f"minutes is {minutes:g}; it must be above 0")
+    begin = zoo.find(start) if start else None
+    if begin and begin.config != found.MODEL:
+        raise ValueError(f"model {start!r} cannot start {config!r}: its configuration is another")
     import rich.console
 
     from models.training import loop
-    model, facts = loop.train(found, data, out, minutes=minutes, resume=resume,
-                              console=rich.console.Console(stderr=True))
+    model, facts = loop.train(found, data, out, minutes=minutes, start=begin,
+                              resume=resume, console=rich.console.Console(stderr=True))
     folder = Path(out) / config
     zoo.export(model, folder, **facts)
     return folder

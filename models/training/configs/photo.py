@@ -16,4 +16,4 @@ steps of two 256x256 crops, averaged weights. 12.6 kMAC/pixel to encode, 13.8 to
 | 80 | 1.44 |
 """
 
-TRAINING = dict(minutes=80, batch=2, patch=256, adam=1.6e-3, muon=2e-3, ema=0.999)
+TRAINING = dict(minutes=80, batch=4, patch=256, adam=1.6e-3, muon=2e-3, ema=0.999)
