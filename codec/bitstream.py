@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from codec.errors import CodecError
 
 SIGNATURE = b"\x89TFC\r\n\x1a\n"
-VERSION = 1
+VERSION = 2             # version 1 is the same, but for slices of latents: read, not written
 HEADER, ALPHA, HYPER_LATENTS, LATENTS = "H", "A", "Z", "Y"
 ICC, EXIF, XMP = "i", "e", "x"
 CRITICAL = {HEADER, ALPHA, HYPER_LATENTS, LATENTS}
@@ -107,7 +107,7 @@ def read(blob: bytes) -> list[Section]:
     if len(blob) < at:
         raise CodecError("cut short: ends inside the signature")
     version = blob[at - 1]
-    if version != VERSION:
+    if not 1 <= version <= VERSION:
         newer = "is newer than" if version > VERSION else "is unknown to"
         raise CodecError(f"format version {version} {newer} this reader, which knows {VERSION}")
     sections: list[Section] = []

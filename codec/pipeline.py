@@ -2,6 +2,9 @@
 
     pixels -> y -> gain -> z -> table indexes and means -> symbols -> bytes
     bytes -> symbols of z -> table indexes and means -> symbols of y -> y -> pixels
+
+The latents y are coded in slices of channels: those already coded correct the table indexes and
+means of the next.
 """
 
 from __future__ import annotations
@@ -76,15 +79,15 @@ def _code(y: np.ndarray, header: Header, extras: list[Section], engine: Engine) 
     sections = [Section(bitstream.HEADER, header.pack()), *extras]
     if z is not None:
         channel = np.broadcast_to(np.arange(z.shape[2], dtype=np.uint16), z.shape)
-        coded = entropy_coder.encode(z, channel, engine.model.hyper_latent_tables)
-        sections.append(Section(bitstream.HYPER_LATENTS, coded))
+        coder = entropy_coder.Encoder(engine.model.hyper_latent_tables)
+        coder.add(z, channel)
+        sections.append(Section(bitstream.HYPER_LATENTS, coder.finish()))
     common = common_checksum(header, z)
     for box in tile_boxes(header):
-        index, mean = _parameters(z, box, scaled.shape, engine)
-        symbols = _quantise(tiling.cut(scaled, box), mean)
-        coded = entropy_coder.encode(symbols, index, engine.model.latent_tables)
+        coder = entropy_coder.Encoder(engine.model.latent_tables)
+        symbols, _ = _quantise(tiling.cut(scaled, box), z, box, engine, coder)
         digest = struct.pack("<I", tile_checksum(common, symbols))
-        sections.append(Section(bitstream.LATENTS, digest + coded))
+        sections.append(Section(bitstream.LATENTS, digest + coder.finish()))
     return sections
 
 
@@ -101,20 +104,14 @@ def _quantise_hyper(y: np.ndarray, quality: float, engine: Engine):
     return scaled, z
 
 
-def _parameters(z, box: tiling.Box, shape: tuple[int, ...], engine: Engine):
-    """(table index, mean) of every latent in a box; shape is that of all latents."""
-    top, left, bottom, right = box
-    if z is None:
-        size = bottom - top, right - left, shape[2]
-        return np.broadcast_to(np.arange(size[2], dtype=np.uint16), size), np.float32(0)
-    window = tiling.grow(tiling.cover(box, HYPER_CELL), HALO["hyper_synthesis"], *z.shape[:2])
-    out = engine.hyper_synthesis(tiling.cut(z, window))
-    y0, x0 = window[0] * HYPER_CELL, window[1] * HYPER_CELL
-    return engine.model.parameters(tiling.cut(out, (top - y0, left - x0, bottom - y0, right - x0)))
-
-
-def _quantise(scaled: np.ndarray, mean) -> np.ndarray:
-    return np.rint(scaled - mean).astype(np.int32)
+def _quantise(scaled: np.ndarray, z, box: tiling.Box, engine: Engine, coder=None):
+    """Latents of a tile, at their gain -> (symbols, means); a coder is given the symbols too."""
+    def code(index: np.ndarray, mean: np.ndarray, part: slice) -> np.ndarray:
+        symbols = np.rint(scaled[..., part] - mean).astype(np.int32)
+        if coder:
+            coder.add(symbols, index)
+        return symbols
+    return _each_slice(z, box, engine, code)
 
 
 def _reconstruct(y: np.ndarray, quality: float, picture: Picture, engine: Engine) -> np.ndarray:
@@ -122,9 +119,9 @@ def _reconstruct(y: np.ndarray, quality: float, picture: Picture, engine: Engine
     scaled, z = _quantise_hyper(y, quality, engine)
     header = _header(picture, quality, engine)
     for box in tile_boxes(header):
-        _, mean = _parameters(z, box, y.shape, engine)
         tile = tiling.cut(scaled, box)
-        tile[:] = _quantise(tile, mean) + mean
+        symbols, mean = _quantise(tile, z, box, engine)
+        tile[:] = symbols + mean
     scaled *= engine.model.gain(quality, inverse=True)
     return _finish(synthesise(scaled, (0, 0, header.height, header.width), engine), picture.gray)
 
@@ -224,14 +221,14 @@ def decode_symbols(stream: Stream, engine: Engine, needed: tiling.Box | None = N
     if stream.hyper_latents is not None:
         size = *(-(-n // HYPER_CELL) for n in shape[:2]), model.config.hyper_latents
         channel = np.broadcast_to(np.arange(size[2], dtype=np.uint16), size)
-        z = entropy_coder.decode(stream.hyper_latents, channel, model.hyper_latent_tables)
+        z = entropy_coder.Decoder(stream.hyper_latents, model.hyper_latent_tables).next(channel)
     common = common_checksum(header, z)
     for box, payload in zip(tile_boxes(header), stream.latents):
         if needed and (box[0] >= needed[2] or box[2] <= needed[0]
                        or box[1] >= needed[3] or box[3] <= needed[1]):
             continue
-        index, mean = _parameters(z, box, shape, engine)
-        symbols = entropy_coder.decode(payload[4:], index, model.latent_tables)
+        coder = entropy_coder.Decoder(payload[4:], model.latent_tables)
+        symbols, mean = _each_slice(z, box, engine, lambda index, *_, c=coder: c.next(index))
         if struct.unpack_from("<I", payload)[0] != tile_checksum(common, symbols):
             raise CodecError("damaged: latents differ from those that were written")
         yield box, symbols, mean
@@ -260,6 +257,38 @@ def synthesise(y: np.ndarray, area: tiling.Box, engine: Engine) -> np.ndarray:
 
 
 # ---- shared
+
+def _each_slice(z, box: tiling.Box, engine: Engine, code) -> tuple[np.ndarray, np.ndarray]:
+    """Codes the latents of a box: (symbols int32, means float32 in exact sixteenths).
+
+    Calls code(table index, mean, channels) -> symbols for every slice of channels; encoder and
+    decoder differ in nothing else.
+    """
+    model = engine.model
+    size = box[2] - box[0], box[3] - box[1], model.config.latents
+    if z is None:
+        index = np.broadcast_to(np.arange(size[2], dtype=np.uint16), size)
+        none = np.zeros([], np.float32)
+        return code(index, none, slice(size[2])), none
+    features, parameters = _hyper_synthesis(z, box, engine)
+    symbols, mean = np.empty(size, np.int32), np.empty(size, np.float32)
+    for i, part in enumerate(model.config.parts):
+        known = slice(part.start)
+        correction = engine.context(
+            i - 1, model.shown(features, symbols[..., known], mean[..., known])) if i else None
+        index, mean[..., part] = model.distribution(parameters, part, correction)
+        symbols[..., part] = code(index, mean[..., part], part)
+    return symbols, mean
+
+
+def _hyper_synthesis(z: np.ndarray, box: tiling.Box, engine: Engine):
+    """h_s's features and parameters for a box of latents."""
+    top, left, bottom, right = box
+    window = tiling.grow(tiling.cover(box, HYPER_CELL), HALO["hyper_synthesis"], *z.shape[:2])
+    y0, x0 = window[0] * HYPER_CELL, window[1] * HYPER_CELL
+    return (tiling.cut(out, (top - y0, left - x0, bottom - y0, right - x0))
+            for out in engine.hyper_synthesis(tiling.cut(z, window)))
+
 
 def latent_shape(header: Header, engine: Engine) -> tuple[int, int, int]:
     return -(-header.height // CELL), -(-header.width // CELL), engine.model.config.latents

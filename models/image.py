@@ -6,7 +6,8 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_compression as tfc
 
-from models import priors, transforms
+from models import integer_training, priors, transforms
+from models.integer_training import straight_through_round
 from models.zoo import PictureConfig
 
 MEAN_UNITS = 2.0**priors.MEAN_BITS
@@ -43,8 +44,9 @@ class PictureModel(tf.Module):
             scale, offset = [8.0] * c.latents, [20.0] * c.latents
             if c.hyper == "mean-scale":
                 scale, offset = scale + [MEAN_UNITS] * c.latents, offset + [0.0] * c.latents
-            self.hyper_synthesis = transforms.HyperSynthesis(
+            self.hyper_synthesis = integer_training.hyper_synthesis(
                 c.hyper_latents, np.array(scale), np.array(offset))
+            self.contexts = [self._context(i, part) for i, part in enumerate(c.parts[1:])]
         coded = c.latents if c.hyper == "none" else c.hyper_latents
         self.prior = tfc.NoisyDeepFactorized(batch_shape=(coded,))
         log_lambda = np.linspace(*np.log(c.lambdas), c.gains)
@@ -52,12 +54,18 @@ class PictureModel(tf.Module):
         self.gain = tf.Variable(start.astype(np.float32), name="gain")
         self.inverse_gain = tf.Variable(-start.astype(np.float32), name="inverse_gain")
 
+    def _context(self, number: int, part: slice) -> integer_training.TrainedIntegerNetwork:
+        kinds = [8.0, MEAN_UNITS] if self.config.hyper == "mean-scale" else [8.0]
+        return integer_training.context(
+            number, self.config.hyper_latents, part.start, self.config.context,
+            np.repeat(kinds, part.stop - part.start))
+
     def weights(self) -> dict[str, tf.Variable]:
         """Every trainable variable by a stable name, in a fixed order."""
         out = {"gain": self.gain, "inverse_gain": self.inverse_gain}
         parts = [self.analysis, self.synthesis]
         if self.config.hyper != "none":
-            parts += [self.hyper_analysis, self.hyper_synthesis]
+            parts += [self.hyper_analysis, self.hyper_synthesis, *self.contexts]
         for part in parts:
             for v in part.trainable_variables:
                 out[f"{part.name}/{v.name.split(':')[0]}"] = v
@@ -89,29 +97,50 @@ class PictureModel(tf.Module):
         """
         y = self.analysis(x / 255.0) * self.gain_at(self.gain, q)
         if self.config.hyper == "none":
-            symbols = transforms.straight_through_round(y)
-            likelihood, mean, bits = self.prior.prob(noisy(y, symbols, seed, 1)), 0.0, 0.0
+            y_hat = straight_through_round(y)
+            bits = total_bits(self.prior.prob(noisy(y, y_hat, seed, 1)))
         else:
             z = self.hyper_analysis(y)
-            z_symbols = transforms.straight_through_round(z)
-            bits = total_bits(self.prior.prob(noisy(z, z_symbols, seed, 0)))
-            index, mean = self.parameters(z_symbols, tf.shape(y))
-            symbols = transforms.straight_through_round(y - mean)
-            likelihood = gaussian_likelihood(noisy(y - mean, symbols, seed, 1), index)
+            z_hat = straight_through_round(z)
+            y_hat, y_bits = self.code(y, z_hat, seed)
+            bits = total_bits(self.prior.prob(noisy(z, z_hat, seed, 0))) + y_bits
         pixels = tf.cast(tf.shape(x)[1] * tf.shape(x)[2], tf.float32)
-        x_hat = self.synthesis((symbols + mean) * self.gain_at(self.inverse_gain, q)) * 255.0
+        x_hat = self.synthesis(y_hat * self.gain_at(self.inverse_gain, q)) * 255.0
         if seed is None:
             x_hat = tf.round(tf.clip_by_value(x_hat, 0.0, 255.0))
         mse = tf.reduce_mean(tf.math.squared_difference(x, x_hat), [1, 2, 3])
-        return (bits + total_bits(likelihood)) / pixels, mse
+        return bits / pixels, mse
 
-    def parameters(self, z, y_shape):
-        """Hyper-latents -> (scale index in 0..63, mean), each [B, h, w, M]; integers inside."""
-        out = self.hyper_synthesis(z)[:, :y_shape[1], :y_shape[2]]
-        if self.config.hyper == "scale":
-            return _bound_index(out), tf.zeros_like(out)
-        index, mean = tf.split(out, 2, -1)
-        return _bound_index(index), mean / MEAN_UNITS
+    def code(self, y, z_hat, seed):
+        """Latents as a decoder has them, [B, h, w, M], and what they cost in bits, [B].
+
+        Slice by slice: h_s gives every latent a scale index and a mean, and the context networks
+        correct both by what the slices before have shown.
+        """
+        shape, bits, known = tf.shape(y), 0.0, []
+        features = self.hyper_synthesis.hidden(z_hat)
+        parameters = self.hyper_synthesis.output(features)[:, :shape[1], :shape[2]]
+        features = features[:, :shape[1], :shape[2]]
+        for i, part in enumerate(self.config.parts):
+            own = self._of_slice(parameters, part)
+            if i:
+                seen = integer_training.compand(tf.concat(known, -1) * MEAN_UNITS)
+                own += self.contexts[i - 1](tf.concat([features, seen], -1))
+            index, mean = own, 0.0
+            if self.config.hyper == "mean-scale":
+                index, mean = tf.split(own, 2, -1)
+                mean /= MEAN_UNITS
+            index = tfc.upper_bound(tfc.lower_bound(index, 0.0), priors.SCALES - 1.0)
+            centred = y[..., part] - mean
+            symbols = straight_through_round(centred)
+            bits += total_bits(gaussian_likelihood(noisy(centred, symbols, seed, 1 + i), index))
+            known.append(symbols + mean)
+        return tf.concat(known, -1), bits
+
+    def _of_slice(self, parameters, part: slice):
+        """The outputs of h_s, [indexes of M, means of M], that belong to a slice."""
+        kinds = 2 if self.config.hyper == "mean-scale" else 1
+        return tf.concat([k[..., part] for k in tf.split(parameters, kinds, -1)], -1)
 
 
 def noisy(value, symbols, seed, stream):
@@ -146,7 +175,3 @@ def total_bits(likelihood):
     """[B, h, w, C] likelihoods -> bits [B]; nothing costs more than the 24 bits a table gives."""
     likelihood = tfc.lower_bound(likelihood, 2.0**-24)
     return tf.reduce_sum(tf.math.log(likelihood), [1, 2, 3]) / -np.log(2.0)
-
-
-def _bound_index(index):
-    return tfc.upper_bound(tfc.lower_bound(index, 0.0), priors.SCALES - 1.0)

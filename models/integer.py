@@ -72,10 +72,17 @@ class IntegerNetwork:
 
     layers: tuple[IntegerLayer, ...]
 
-    def __call__(self, z: np.ndarray, dtype: type = np.float32) -> np.ndarray:
-        for layer in self.layers:
+    def hidden(self, z: np.ndarray, dtype: type = np.float32) -> np.ndarray:
+        """What the last layer sees."""
+        for layer in self.layers[:-1]:
             z = layer(z, dtype)
         return z
+
+    def output(self, hidden: np.ndarray, dtype: type = np.float32) -> np.ndarray:
+        return self.layers[-1](hidden, dtype)
+
+    def __call__(self, z: np.ndarray, dtype: type = np.float32) -> np.ndarray:
+        return self.output(self.hidden(z, dtype), dtype)
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Everything by name, for storage; `from_arrays` is the inverse."""

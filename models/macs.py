@@ -11,8 +11,8 @@ _SIDE = 512
 def per_pixel(model) -> tuple[float, float]:
     """(encoder, decoder) multiply-accumulates for a pixel of a large picture.
 
-    The encoder runs g_a, h_a and h_s; the decoder h_s and g_s. Convolutions and matrix products
-    are counted, elementwise work is not.
+    The encoder runs g_a, h_a, h_s and the context networks; the decoder g_s for the first two.
+    Convolutions and matrix products are counted, elementwise work is not.
     """
     c = model.config
     grid = _SIDE // 16
@@ -21,8 +21,10 @@ def per_pixel(model) -> tuple[float, float]:
     if c.hyper == "none":
         return analysis, synthesis
     hyper_analysis = _count(model.hyper_analysis, [1, grid, grid, c.latents])
-    hyper_synthesis = _count(model.hyper_synthesis, [1, grid // 4, grid // 4, c.hyper_latents])
-    return analysis + hyper_analysis + hyper_synthesis, synthesis + hyper_synthesis
+    exact = _count(model.hyper_synthesis, [1, grid // 4, grid // 4, c.hyper_latents])
+    for network in model.contexts:
+        exact += _count(network, [1, grid, grid, network.kernels[0].shape[2]])
+    return analysis + hyper_analysis + exact, synthesis + exact
 
 
 def _count(function, shape: list[int]) -> float:

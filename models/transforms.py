@@ -1,4 +1,4 @@
-"""Analysis and synthesis stacks, and the hyper-transforms, as TensorFlow modules.
+"""Analysis and synthesis stacks and hyper-analysis, as TensorFlow modules.
 
 Two families. ``photo``: a linear path (block DCT in opponent colours) beside a network whose work
 is done at 1/8 and 1/16 scale by separable residual blocks, with GDN where the scale changes.
@@ -10,9 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 import tensorflow as tf
-import tensorflow_compression as tfc
 
-from models.integer import IntegerLayer, IntegerNetwork
 from models.layers import GDN, SeparableConv2D, SignalConv2D
 
 layers = tf.keras.layers
@@ -160,92 +158,6 @@ class HyperAnalysis(tf.Module):
 
     def __call__(self, y):
         return self.network(y)
-
-
-class HyperSynthesis(tf.Module):
-    """h_s, trained as the integer network it becomes: z [B, h, w, N] -> [B, 4h, 4w, outputs].
-
-    Weights are float variables; every call rounds them to integers with a power of two for each
-    output channel, and lets gradients pass straight through the roundings and towards the inside
-    of the clips. Inputs and outputs are integers held in float32: ``export()`` gives the very same
-    function as an IntegerNetwork.
-
-    output_scale, output_offset: [outputs], applied to the last layer's real-valued result.
-    The first layer is 1x1, shy of padding at 1/64 scale, where most of a small picture is border.
-    """
-
-    INPUT_MAX, HIDDEN_MAX, HIDDEN_BITS = 127, 255, 5    # hidden activations: 0..255 in 1/32
-    OUTPUT_CLIP = (-(2**15), 2**15 - 1)
-
-    def __init__(self, channels: int, output_scale: np.ndarray, output_offset: np.ndarray):
-        super().__init__(name="hyper_synthesis")
-        self.output_scale = output_scale.astype(np.float32)
-        self.output_offset = output_offset.astype(np.float32)
-        n, shapes = channels, []
-        shapes += [(1, 1, n, 4 * n), (3, 3, n, 4 * n), (1, 1, n, len(output_scale))]
-        init = [tf.keras.initializers.GlorotUniform()(s) for s in shapes]
-        self.kernels = [tf.Variable(v, name=f"kernel_{i}") for i, v in enumerate(init)]
-        self.biases = [tf.Variable(tf.fill([s[-1]], 0.25 if i < 2 else 0.0), name=f"bias_{i}")
-                       for i, s in enumerate(shapes)]
-
-    def _layer(self, i: int):
-        """Integer kernel, bias and shift of layer i, as float tensors with straight-through."""
-        last = i == 2
-        bits_in = 0 if i == 0 else self.HIDDEN_BITS
-        input_max = self.INPUT_MAX if i == 0 else self.HIDDEN_MAX
-        kernel, bias, bits_out = self.kernels[i], self.biases[i], self.HIDDEN_BITS
-        if last:
-            kernel, bias = kernel * self.output_scale, bias * self.output_scale + self.output_offset
-            bits_out = 0
-        size = tf.stop_gradient(tf.abs(kernel))
-        largest = tf.reduce_max(size, [0, 1, 2]) + 1e-9
-        reach = input_max * tf.reduce_sum(size, [0, 1, 2]) + tf.abs(bias) * 2.0**bits_in + 1e-9
-        room = tf.minimum(127 / largest, 2.0**23.5 / reach)
-        power = tf.floor(tf.math.log(tf.stop_gradient(room)) / np.log(2.0))
-        power = tf.clip_by_value(power, bits_out - bits_in, 16.0)
-        unit = _power_of_two(power)
-        shift = power + bits_in - bits_out
-        kernel = tf.clip_by_value(straight_through_round(kernel * unit), -127, 127)
-        bias = straight_through_round(bias * unit * 2.0**bits_in)
-        return kernel, bias + tf.floor(_power_of_two(shift - 1)), shift
-
-    def __call__(self, z):
-        x = tf.clip_by_value(z, -self.INPUT_MAX, self.INPUT_MAX)
-        for i in range(3):
-            kernel, bias, shift = self._layer(i)
-            x = tf.nn.conv2d(x, kernel, 1, "SAME") + bias
-            x = straight_through_floor(x * _power_of_two(-shift))
-            low, high = self.OUTPUT_CLIP if i == 2 else (0, self.HIDDEN_MAX)
-            x = tfc.upper_bound(tfc.lower_bound(x, low), high)
-            if i < 2:
-                x = tf.nn.depth_to_space(x, 2)
-        return x
-
-    def export(self) -> IntegerNetwork:
-        """The integer network; raises ValueError if a sum could leave float32's exact range."""
-        out = []
-        for i in range(3):
-            kernel, bias, shift = (np.rint(v.numpy()).astype(np.int32) for v in self._layer(i))
-            clip = self.OUTPUT_CLIP if i == 2 else (0, self.HIDDEN_MAX)
-            input_max = self.INPUT_MAX if i == 0 else self.HIDDEN_MAX
-            out.append(IntegerLayer(kernel, bias, shift, clip, input_max, 1 if i == 2 else 2))
-        return IntegerNetwork(tuple(out))
-
-
-def straight_through_round(x):
-    """round(x), with the gradient of x."""
-    return x + tf.stop_gradient(tf.round(x) - x)
-
-
-def straight_through_floor(x):
-    """floor(x), with the gradient of x."""
-    return x + tf.stop_gradient(tf.floor(x) - x)
-
-
-def _power_of_two(exponent):
-    """2**exponent for integers held as floats, exact (tf.pow and tf.exp need not be)."""
-    bits = tf.bitwise.left_shift(tf.cast(exponent, tf.int32) + 127, 23)
-    return tf.bitcast(bits, tf.float32)
 
 
 def _pointwise(x, matrix):

@@ -20,7 +20,7 @@ import numpy as np
 from safetensors.numpy import load
 
 from models.integer import IntegerNetwork
-from models.priors import MEAN_BITS, Tables, split_parameters
+from models.priors import MEAN_BITS, SCALES, Tables, compand
 
 WEIGHTS = Path(__file__).parent / "weights"
 SEARCH_VARIABLE = "CODEC_MODELS"        # more folders of models, separated as PATH is
@@ -37,7 +37,9 @@ class PictureConfig:
 
     family: "photo" or "balle" transforms; hyper: "mean-scale", "scale" or "none" (factorized);
     channels: of the transforms (photo: at 1/8 and at 1/16 scale); latents M, hyper-latents N;
-    gains: number of gain vectors; lambdas: of quality 1 and 100, in bpp per squared 8-bit error.
+    slices: how many latents are coded before the next ones see them (empty: all at once), and
+    context, the width of the networks that look; gains: number of gain vectors; lambdas: of quality
+    1 and 100, in bpp per squared 8-bit error.
     """
 
     name: str
@@ -46,8 +48,19 @@ class PictureConfig:
     channels: tuple[int, ...] = (160, 192)
     latents: int = 320
     hyper_latents: int = 128
+    slices: tuple[int, ...] = ()
+    context: int = 128
     gains: int = 8
     lambdas: tuple[float, float] = (0.00012, 0.18)
+
+    @property
+    def parts(self) -> list[slice]:
+        """The channels of y in the order in which they are coded."""
+        sizes = self.slices or (self.latents,)
+        if sum(sizes) != self.latents:
+            raise ValueError(f"slices are {sizes}; their sum must be {self.latents}, the latents")
+        ends = np.cumsum(sizes).tolist()
+        return [slice(end - size, end) for size, end in zip(sizes, ends)]
 
 
 def _balle(name: str, hyper: str) -> PictureConfig:
@@ -57,7 +70,7 @@ def _balle(name: str, hyper: str) -> PictureConfig:
 # Each paper's transforms and priors; the gain vectors that make the rate variable are ours, and
 # hyper-synthesis is the integer network of HyperSynthesis in all of them.
 CONFIGS = {
-    "photo": PictureConfig("photo"),
+    "photo": PictureConfig("photo", slices=(16, 48, 96, 160)),
     # Balle, Laparra and Simoncelli, "End-to-end optimized image compression" (ICLR 2017)
     "factorized": _balle("factorized", "none"),
     # Balle, Minnen, Singh, Hwang and Johnston, "Variational image compression with a scale
@@ -93,8 +106,8 @@ class InstalledModel:
     @cached_property
     def config(self) -> PictureConfig:
         given = dict(self.info["config"])
-        for key in ("channels", "lambdas"):
-            given[key] = tuple(given[key])
+        for key in ("channels", "slices", "lambdas"):
+            given[key] = tuple(given.get(key, ()))
         return PictureConfig(**given)
 
     @cached_property
@@ -124,6 +137,13 @@ class InstalledModel:
         return IntegerNetwork.from_arrays(arrays) if arrays else None
 
     @cached_property
+    def contexts(self) -> list[IntegerNetwork]:
+        """The networks that correct the parameters of every slice but the first."""
+        count = len(self.config.parts) - 1 if self.hyper_synthesis else 0
+        return [IntegerNetwork.from_arrays(self._coding_part(f"context_{i}"))
+                for i in range(count)]
+
+    @cached_property
     def latent_tables(self) -> Tables:
         return Tables.from_arrays(self._coding_part("latents"))
 
@@ -139,10 +159,25 @@ class InstalledModel:
         share = np.float32(place - left)
         return np.exp(table[left] * (1 - share) + table[left + 1] * share)
 
-    def parameters(self, out: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """h_s's outputs -> (table index uint8, mean float32 in exact sixteenths)."""
-        index, mean = split_parameters(out, self.config.hyper == "mean-scale")
-        return index.astype(np.uint8), mean.astype(np.float32) * np.float32(2.0**-MEAN_BITS)
+    def distribution(self, parameters: np.ndarray, part: slice, correction=None):
+        """h_s's outputs and a context network's -> of a slice: table index uint8, mean float32.
+
+        Means are exact sixteenths.
+        """
+        kinds = np.split(parameters, 2, -1) if self.config.hyper == "mean-scale" else [parameters]
+        own = np.concatenate([kind[..., part] for kind in kinds], -1)
+        if correction is not None:
+            own = own + correction
+        index, *mean = np.split(own, len(kinds), -1)
+        index = np.clip(index, 0, SCALES - 1).astype(np.uint8)
+        sixteenths = mean[0] if mean else np.zeros_like(own)
+        return index, sixteenths.astype(np.float32) * np.float32(2.0**-MEAN_BITS)
+
+    def shown(self, features: np.ndarray, symbols: np.ndarray, mean: np.ndarray) -> np.ndarray:
+        """What a context network sees: h_s's features and the latents already coded."""
+        latents = np.clip(symbols, -(2**15), 2**15) * 2**MEAN_BITS
+        latents = latents + (mean * 2**MEAN_BITS).astype(np.int32)
+        return np.concatenate([features, compand(latents)], -1)
 
 
 def sha256(*blobs: bytes) -> str:
@@ -230,7 +265,8 @@ def export(model, folder: str | Path, **facts) -> InstalledModel:
     else:
         groups["latents"] = priors.gaussian_tables().arrays()
         groups["hyper_latents"] = own.arrays()
-        groups["hyper_synthesis"] = model.hyper_synthesis.export().arrays()
+        for network in [model.hyper_synthesis, *model.contexts]:
+            groups[network.name] = network.export().arrays()
     for group, arrays in groups.items():
         coding |= {f"{group}/{name}": array for name, array in arrays.items()}
     blobs = save(params), save(coding)

@@ -1,8 +1,9 @@
-"""Who runs a network. An engine serves one installed model and four functions by name.
+"""Who runs a network. An engine serves one installed model and five functions by name.
 
     analysis         uint8  [H, W, 3]  -> float32 [H/16, W/16, M]     H, W multiples of 16
     hyper_analysis   float32 [h, w, M] -> float32 [ceil(h/4), ceil(w/4), N]
-    hyper_synthesis  int32  [h, w, N]  -> int32   [4h, 4w, outputs], exact
+    hyper_synthesis  int32  [h, w, N]  -> int32   features [4h, 4w, N] and parameters [4h, 4w, 2M]
+    context          int32  [h, w, N + known] -> int32 [h, w, 2 slice], corrections; both exact
     synthesis        float32 [h, w, M] -> uint8   [16h, 16w, 3]
 
 `Engine` itself knows only the exact part, in NumPy: enough to check a file down to its symbols.
@@ -30,8 +31,12 @@ class Engine:
     def hyper_analysis(self, y: np.ndarray) -> np.ndarray:
         raise NotImplementedError(f"engine {self.name} runs no transforms")
 
-    def hyper_synthesis(self, z: np.ndarray) -> np.ndarray:
-        return self.model.hyper_synthesis(z)
+    def hyper_synthesis(self, z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        features = self.model.hyper_synthesis.hidden(z)
+        return features, self.model.hyper_synthesis.output(features)
+
+    def context(self, number: int, seen: np.ndarray) -> np.ndarray:
+        return self.model.contexts[number](seen)
 
     def synthesis(self, y: np.ndarray) -> np.ndarray:
         raise NotImplementedError(f"engine {self.name} runs no transforms")

@@ -69,8 +69,8 @@ def _decode(blob: bytes) -> np.ndarray | None:
 def crops(data, table, seed, batch: int, patch: int):
     """Random crops and mirror images, a pure function of seed (int32 [2]): uint8 [B, P, P, 3]."""
     n = tf.shape(table)[0]
-    which = tf.random.stateless_uniform([batch], seed + [0, 7], 0, n, tf.int32, alg="philox")
-    u = uniform([batch, 3], seed + [0, 8])
+    which = tf.random.stateless_uniform([batch], seed + [0, 0], 0, n, tf.int32, alg="philox")
+    u = uniform([batch, 3], seed + [0, 1])
     offset, height, width = tf.unstack(tf.gather(table, which), axis=1)
     top, left = (tf.minimum(tf.cast(u[:, i] * tf.cast(room, tf.float32), tf.int32), room - 1)
                  for i, room in enumerate([height - patch + 1, width - patch + 1]))

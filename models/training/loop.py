@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import math
 import time
 from pathlib import Path
@@ -15,7 +16,7 @@ from models.image import PictureModel, uniform
 from models.training import data as pictures
 from models.training import losses
 from models.training.optimizer import Optimizer
-from models.zoo import InstalledModel, build
+from models.zoo import InstalledModel
 
 CHECKPOINT_SECONDS = 180
 LOG_STEPS = 50
@@ -46,7 +47,7 @@ class Trainer(tf.Module):
         batch = images.shape[0]             # each sample has a share of the qualities to itself
         q = (tf.range(batch, dtype=tf.float32) + uniform([batch], key + [0, 2])) / batch
         with tf.GradientTape() as tape:
-            bpp, mse = self.model(images, q, key)
+            bpp, mse = self.model(images, q, key + [0, 3])
             loss = losses.rate_distortion(bpp, mse, self.model.quality_lambda(q))
         weights = self.optimizer.weights
         gradients = dict(zip(weights, tape.gradient(loss, list(weights.values()))))
@@ -76,19 +77,19 @@ def train(config, source, out, *, minutes: float | None = None, start: Installed
             or one that would be overwritten.
         FloatingPointError: after 100 steps in a row whose gradient was not finite.
     """
-    out, run = Path(out), {**config.TRAINING, "seed": seed}
-    run["minutes"] = minutes or run["minutes"]
+    out = Path(out)
     checkpoint = out / "checkpoint.npz"
     if resume and not checkpoint.exists():
         raise FileNotFoundError(f"{checkpoint}: no checkpoint to resume from")
     if checkpoint.exists() and not resume:
         raise ValueError(f"{checkpoint} exists: resume that run, or choose another folder")
     out.mkdir(parents=True, exist_ok=True)
+    run = settings(config, out / "run.json", minutes, start, seed, resume)
     data, table = (tf.constant(v) for v in pictures.load(source, run["patch"]))
     tf.keras.utils.set_random_seed(seed)
-    model = build(config.MODEL, start.params if start else None)
-    ease = START_RATE if start else 1.0
-    trainer = Trainer(model, ease * run["adam"], ease * run["muon"])
+    trainer = Trainer(PictureModel(config.MODEL), run["adam"], run["muon"])
+    if start:
+        begin_with(trainer.optimizer, start)
     optimizer = trainer.optimizer
     number, spent = restore(optimizer, checkpoint) if resume else (0, 0.0)
 
@@ -120,8 +121,36 @@ def train(config, source, out, *, minutes: float | None = None, start: Installed
         v.assign(optimizer.average[name])
     images = pictures.crops(data, table, tf.constant([seed, -1]), RATE_CROPS, run["patch"])
     return trainer.model, {"bpp": rate_range(trainer.model, images), "training": {
-        **run, "start": start and start.info["sha256"][:8], "steps": number,
-        "pictures": len(table)}}
+        **run, "steps": number, "pictures": len(table)}}
+
+
+def settings(config, path: Path, minutes, start: InstalledModel | None, seed: int, resume: bool):
+    """What a run is made of, kept in `path`: a resumed run goes on as it began."""
+    if resume:
+        run = json.loads(path.read_text())
+    else:
+        run = {**config.TRAINING, "seed": seed}
+        if start:
+            run |= {"start": start.info["sha256"][:8], "adam": START_RATE * run["adam"],
+                    "muon": START_RATE * run["muon"]}
+    run["minutes"] = minutes or run["minutes"]
+    path.write_text(json.dumps(run))
+    return run
+
+
+def begin_with(optimizer: Optimizer, start: InstalledModel) -> None:
+    """Gives the weights that fit, by name and shape, to a run.
+
+    Raises:
+        ValueError: if none does.
+    """
+    fitting = [n for n, v in optimizer.weights.items()
+               if n in start.params and start.params[n].shape == v.shape]
+    if not fitting:
+        raise ValueError(f"model {start.name!r} has no weights that fit this configuration")
+    for n in fitting:
+        optimizer.weights[n].assign(start.params[n].astype(np.float32))
+        optimizer.average[n].assign(optimizer.weights[n])
 
 
 class Record:
@@ -152,7 +181,7 @@ class Record:
         if step % LOG_STEPS:
             return
         mean, self.sums = np.nanmean(self.sums, 0), []
-        self.rows.writerow([step, round(seconds / 60, 2), *mean.round(5).tolist()])
+        self.rows.writerow([step, round(seconds / 60, 2), *(round(float(m), 5) for m in mean)])
         self.log.flush()
         with self.board.as_default(step):
             for name, value in zip(METRICS, mean):

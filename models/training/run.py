@@ -24,19 +24,16 @@ def train_and_export(config: str, data: str, out: str, minutes: float | None = N
                      start: str | None = None, resume: bool = False) -> Path:
     """Trains, exports, and returns the model's folder, OUT/CONFIG.
 
-    start names an installed model of the same configuration, whose weights training begins with.
+    start names an installed model: training begins with those of its weights that fit.
 
     Raises:
-        ValueError: for an unknown config, a start of another configuration, or a duration that is
-            not positive; else see loop.train.
+        ValueError: for an unknown config, or a duration that is not positive; else see loop.train.
         zoo.ModelError: if there is no such model to start from.
     """
     found = configuration(config)
     if minutes is not None and not minutes > 0:
         raise ValueError(f"minutes is {minutes:g}; it must be above 0")
     begin = zoo.find(start) if start else None
-    if begin and begin.config != found.MODEL:
-        raise ValueError(f"model {start!r} cannot start {config!r}: its configuration is another")
     import rich.console
 
     from models.training import loop

@@ -33,7 +33,7 @@ def test_unknown_optional_sections_are_skipped_and_unknown_critical_ones_refused
     (lambda b: b"", "is empty"),
     (lambda b: b"hello", "not a .tfci file"),
     (lambda b: b.replace(b"\r\n", b"\n"), "text-mode transfer"),
-    (lambda b: b[:8] + b"\x02" + b[9:], "version 2 is newer"),
+    (lambda b: b[:8] + b"\x03" + b[9:], "version 3 is newer"),
     (lambda b: b[:8], "cut short"),
     (lambda b: b[:-1], "cut short"),
     (lambda b: b[:9] + b"H\xff\xff\xff\xff\x0f", "cut short or damaged"),

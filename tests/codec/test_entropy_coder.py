@@ -15,6 +15,12 @@ TABLES = SimpleNamespace(
     offsets=np.array([0, -1, 5]))
 
 
+def encode(symbols, indexes, tables=TABLES) -> bytes:
+    coder = entropy_coder.Encoder(tables)
+    coder.add(symbols, indexes)
+    return coder.finish()
+
+
 @settings(max_examples=200, deadline=None)
 @given(st.data())
 def test_any_symbols_come_back(data):
@@ -22,8 +28,14 @@ def test_any_symbols_come_back(data):
     symbols = data.draw(arrays(np.int32, size, elements=st.integers(-2**31, 2**31 - 1)
                                | st.integers(-2, 6)))
     indexes = data.draw(arrays(np.uint8, size, elements=st.integers(0, 2)))
-    blob = entropy_coder.encode(symbols, indexes, TABLES)
-    assert entropy_coder.decode(blob, indexes, TABLES).tolist() == symbols.tolist()
+    parts = np.split(np.arange(size), sorted(data.draw(
+        st.lists(st.integers(0, size), max_size=3))))
+    coder = entropy_coder.Encoder(TABLES)
+    for part in parts:
+        coder.add(symbols[part], indexes[part])
+    decoder = entropy_coder.Decoder(coder.finish(), TABLES)
+    for part in parts:
+        assert decoder.next(indexes[part]).tolist() == symbols[part].tolist()
 
 
 @settings(max_examples=200, deadline=None)
@@ -31,7 +43,7 @@ def test_any_symbols_come_back(data):
 def test_any_bytes_decode_or_are_refused(data):
     indexes = np.arange(300, dtype=np.uint8) % 3
     try:
-        assert entropy_coder.decode(data, indexes, TABLES).shape == (300,)
+        assert entropy_coder.Decoder(data, TABLES).next(indexes).shape == (300,)
     except CodecError as error:
         assert "damaged" in str(error)
 
@@ -39,7 +51,7 @@ def test_any_bytes_decode_or_are_refused(data):
 def test_the_cost_is_that_of_the_frequencies():
     rng = np.random.default_rng(0)
     symbols = rng.choice([-1, 0, 1], 8000).astype(np.int32)
-    blob = entropy_coder.encode(symbols, np.ones(8000, np.uint8), TABLES)
+    blob = encode(symbols, np.ones(8000, np.uint8))
     assert 2000 <= len(blob) <= 2008            # two bits a symbol
 
 
@@ -67,7 +79,7 @@ def test_a_stranger_can_write_the_decoder():
     rng = np.random.default_rng(1)
     indexes = np.sort(rng.integers(0, 2, 500)).astype(np.uint8)
     symbols = np.where(indexes == 0, rng.choice(2, 500), rng.choice(3, 500) - 1).astype(np.int32)
-    blob = entropy_coder.encode(symbols, indexes, TABLES)
+    blob = encode(symbols, indexes)
     rows = [TABLES.frequencies[i].tolist() for i in indexes]
     assert (np.array(decode_by_the_book(blob, rows)) + TABLES.offsets[indexes]).tolist() == \
         symbols.tolist()
@@ -75,13 +87,13 @@ def test_a_stranger_can_write_the_decoder():
 
 def test_a_wrong_index_is_an_error_not_a_crash():
     with pytest.raises(IndexError):
-        entropy_coder.decode(b"", np.array([7], np.uint8), TABLES)
+        entropy_coder.Decoder(b"", TABLES).next(np.array([7], np.uint8))
 
 
 def test_words_of_zero_at_the_end_are_left_out_and_read_back():
     zeros = np.zeros(20_000, np.int32)
     half = SimpleNamespace(frequencies=(np.array([2**23, 2**23]),), offsets=np.array([0]))
-    blob = entropy_coder.encode(zeros, np.zeros(20_000, np.uint8), half)
+    blob = encode(zeros, np.zeros(20_000, np.uint8), half)
     assert len(blob) <= 4                       # of 2500 bytes that are zero
-    assert not entropy_coder.decode(blob, np.zeros(20_000, np.uint8), half).any()
+    assert not entropy_coder.Decoder(blob, half).next(np.zeros(20_000, np.uint8)).any()
     assert decode_by_the_book(blob, [[2**23, 2**23]] * 20_000) == [0] * 20_000

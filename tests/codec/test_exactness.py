@@ -25,12 +25,18 @@ from codec import engines, pipeline
 from models import zoo
 stream = pipeline.parse(open(path, "rb").read())
 model = codec.find_model(stream.header.model)
-network = zoo.build(model.config, model.params).hyper_synthesis
-run = {"eager": network, "function": tf.function(network, reduce_retracing=True),
-       "xla": tf.function(network, jit_compile=True)}[mode]
+network = zoo.build(model.config, model.params)
+
+def run(function):
+    compiled = {"eager": function, "function": tf.function(function, reduce_retracing=True),
+                "xla": tf.function(function, jit_compile=True)}[mode]
+    return lambda x: compiled(tf.constant(x[None], tf.float32))[0].numpy().astype(np.int32)
+
+hidden, output = run(network.hyper_synthesis.hidden), run(network.hyper_synthesis.output)
+contexts = [run(network) for network in network.contexts]
 engine = engines.Engine(model)
-engine.hyper_synthesis = lambda z: run(
-    tf.constant(z[None], tf.float32))[0].numpy().astype(np.int32)
+engine.hyper_synthesis = lambda z: (hidden(z), output(hidden(z)))
+engine.context = lambda i, seen: contexts[i](seen)
 print(pipeline.symbols_sha256(stream, engine)[1])
 """
 
@@ -46,7 +52,9 @@ def test_the_definition_in_int64_gives_the_same(name):
     stream = pipeline.parse((GOLDEN / name).read_bytes())
     model = codec.find_model(stream.header.model)
     engine = engines.Engine(model)
-    engine.hyper_synthesis = lambda z: model.hyper_synthesis(z, np.int64)
+    h_s = model.hyper_synthesis
+    engine.hyper_synthesis = lambda z: (h_s.hidden(z, np.int64), h_s(z, np.int64))
+    engine.context = lambda i, seen: model.contexts[i](seen, np.int64)
     assert pipeline.symbols_sha256(stream, engine)[1] == PINS[name]
 
 
@@ -60,13 +68,16 @@ def test_tensorflow_gives_the_same(mode, onednn, threads):
     assert done.stdout.split()[-1] == PINS[name]
 
 
-def test_trained_and_exported_network_are_one_function():
+def test_trained_and_exported_networks_are_one_function():
     model = zoo.find("photo")
-    network = zoo.build(model.config, model.params).hyper_synthesis
-    z = np.random.default_rng(0).integers(-200, 200, [5, 7, model.config.hyper_latents])
-    expected = model.hyper_synthesis(z, np.int64)
-    assert (network(z[None].astype(np.float32))[0].numpy() == expected).all()
-    assert (model.hyper_synthesis(z) == expected).all()
-    again = network.export()
-    for ours, theirs in zip(again.layers, model.hyper_synthesis.layers):
-        assert (ours.kernel == theirs.kernel).all() and (ours.bias == theirs.bias).all()
+    trained = zoo.build(model.config, model.params)
+    assert len(model.contexts) == len(model.config.parts) - 1
+    for network, exported in zip([trained.hyper_synthesis, *trained.contexts],
+                                 [model.hyper_synthesis, *model.contexts]):
+        inputs = exported.layers[0].kernel.shape[2]
+        x = np.random.default_rng(0).integers(-200, 200, [5, 7, inputs])
+        expected = exported(x, np.int64)
+        assert (network(x[None].astype(np.float32))[0].numpy() == expected).all()
+        assert (exported(x) == expected).all()
+        for ours, theirs in zip(network.export().layers, exported.layers):
+            assert (ours.kernel == theirs.kernel).all() and (ours.bias == theirs.bias).all()

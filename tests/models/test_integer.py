@@ -3,8 +3,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from models import priors
 from models.integer import IntegerLayer, IntegerNetwork
-from models.transforms import HyperSynthesis
+from models.integer_training import compand, hyper_synthesis
 
 
 def layer(kernel, bias=0, shift=0, clip=(-100, 100), input_max=127, upsample=1):
@@ -35,7 +36,7 @@ def test_what_could_be_inexact_is_refused(wrong, message):
 @given(st.integers(0, 2**32), st.floats(0.01, 30), st.integers(1, 6), st.integers(1, 6))
 def test_float32_int64_and_tensorflow_agree(seed, size, height, width):
     rng = np.random.default_rng(seed)
-    network = HyperSynthesis(6, np.full(10, 8.0), np.full(10, 20.0))
+    network = hyper_synthesis(6, np.full(10, 8.0), np.full(10, 20.0))
     for v in network.kernels + network.biases:
         v.assign(rng.normal(0, size, v.shape).astype(np.float32))
     exported = network.export()
@@ -45,3 +46,11 @@ def test_float32_int64_and_tensorflow_agree(seed, size, height, width):
     assert (network(z[None].astype(np.float32))[0].numpy() == expected).all()
     again = IntegerNetwork.from_arrays(exported.arrays())
     assert (again(z) == expected).all()
+
+
+def test_companding_in_integers_and_in_training_are_one_function():
+    latents = np.arange(-4000, 4001)
+    expected = priors.compand(latents)
+    assert (compand(latents.astype(np.float32)).numpy() == expected).all()
+    assert (np.diff(expected) >= 0).all() and expected.min() == -127 and expected.max() == 127
+    assert expected[4000 + np.array([0, 16, 160, 1600])].tolist() == [0, 16, 76, 116]
