@@ -82,7 +82,8 @@ def info(source) -> dict:
             "bpp": 8 * len(blob) / (header.width * header.height), "quality": header.quality,
             "model": header.model, "weights": header.digest.hex(), "tile": header.tile,
             "tiles": len(stream.latents), "sections": sections,
-            "framing": len(blob) - sum(sections.values()), "version": blob[len(bitstream.SIGNATURE)]}
+            "framing": len(blob) - sum(sections.values()),
+            "version": blob[len(bitstream.SIGNATURE)]}
 
 
 def verify(source, *, model: str | None = None, max_pixels: int = MAX_PIXELS) -> dict:
