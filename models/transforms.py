@@ -83,7 +83,7 @@ class PhotoAnalysis(tf.Module):
             *[ResidualBlock(wide, name=f"block8_{i}") for i in range(3)],
             signal_down(deep, 3, "down", GDN(name="gdn")),
             ResidualBlock(deep, name="block16_0"),
-            layers.Conv2D(latents, 1, name="latents"),
+            layers.Conv2D(latents, 1, name="latents", dtype="float32"),
         ], name="network")
         self.network.build([None, None, None, 192])
         _shrink(self.network.layers[-1])
@@ -91,7 +91,8 @@ class PhotoAnalysis(tf.Module):
     def __call__(self, x):
         x = x - 0.5
         linear = _pointwise(tf.nn.space_to_depth(x, 16), self.linear)
-        return LATENT_STEP * linear + NETWORK_GAIN * self.network(tf.nn.space_to_depth(x, 8))
+        network = _float32(self.network(tf.nn.space_to_depth(x, 8)))
+        return LATENT_STEP * linear + NETWORK_GAIN * network
 
 
 class PhotoSynthesis(tf.Module):
@@ -106,14 +107,14 @@ class PhotoSynthesis(tf.Module):
             GDN(inverse=True, name="igdn"),
             signal_up(wide, 2, "up", corr=True),
             *[ResidualBlock(wide, name=f"block8_{i}") for i in range(4)],
-            layers.Conv2D(192, 1, name="patches"),
+            layers.Conv2D(192, 1, name="patches", dtype="float32"),
         ], name="network")
         self.network.build([None, None, None, latents])
         _shrink(self.network.layers[-1])
 
     def __call__(self, y):
         linear = tf.nn.depth_to_space(_pointwise(y / LATENT_STEP, self.linear), 16)
-        return linear + tf.nn.depth_to_space(self.network(y / NETWORK_GAIN), 8) + 0.5
+        return linear + tf.nn.depth_to_space(_float32(self.network(y / NETWORK_GAIN)), 8) + 0.5
 
 
 class BalleAnalysis(tf.Module):
@@ -127,7 +128,7 @@ class BalleAnalysis(tf.Module):
         self.network.build([None, None, None, 3])
 
     def __call__(self, x):
-        return NETWORK_GAIN * self.network(x - 0.5)
+        return NETWORK_GAIN * _float32(self.network(x - 0.5))
 
 
 class BalleSynthesis(tf.Module):
@@ -141,7 +142,7 @@ class BalleSynthesis(tf.Module):
         self.network.build([None, None, None, latents])
 
     def __call__(self, y):
-        return self.network(y / NETWORK_GAIN) + 0.5
+        return _float32(self.network(y / NETWORK_GAIN)) + 0.5
 
 
 class HyperAnalysis(tf.Module):
@@ -157,7 +158,12 @@ class HyperAnalysis(tf.Module):
         self.network.build([None, None, None, latents])
 
     def __call__(self, y):
-        return self.network(y)
+        return _float32(self.network(y))
+
+
+def _float32(x):
+    """Entropy models and sums are float32, also where networks compute in bfloat16."""
+    return tf.cast(x, tf.float32)
 
 
 def _pointwise(x, matrix):

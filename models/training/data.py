@@ -66,9 +66,12 @@ def _decode(blob: bytes) -> np.ndarray | None:
         return None
 
 
-def crops(data, table, seed, batch: int, patch: int):
-    """Random crops and mirror images, a pure function of seed (int32 [2]): uint8 [B, P, P, 3]."""
-    n = tf.shape(table)[0]
+def crops(data, table, seed, batch: int, patch: int, count=None):
+    """Random crops and mirror images, a pure function of seed (int32 [2]): uint8 [B, P, P, 3].
+
+    The first `count` rows of the table are drawn from, or all.
+    """
+    n = tf.shape(table)[0] if count is None else count
     which = tf.random.stateless_uniform([batch], seed + [0, 0], 0, n, tf.int32, alg="philox")
     u = uniform([batch, 3], seed + [0, 1])
     offset, height, width = tf.unstack(tf.gather(table, which), axis=1)

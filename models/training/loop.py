@@ -84,7 +84,10 @@ def train(config, source, out, *, minutes: float | None = None, start: Installed
     if checkpoint.exists() and not resume:
         raise ValueError(f"{checkpoint} exists: resume that run, or choose another folder")
     out.mkdir(parents=True, exist_ok=True)
-    run = settings(config, out / "run.json", minutes, start, seed, resume)
+    record = out / "run.json"
+    run = json.loads(record.read_text()) if resume else settings(config, start, seed)
+    run["minutes"] = minutes or run["minutes"]
+    record.write_text(json.dumps(run))
     data, table = (tf.constant(v) for v in pictures.load(source, run["patch"]))
     tf.keras.utils.set_random_seed(seed)
     trainer = Trainer(PictureModel(config.MODEL), run["adam"], run["muon"])
@@ -101,7 +104,7 @@ def train(config, source, out, *, minutes: float | None = None, start: Installed
 
     total, bad, first = 60 * run["minutes"], 0, number
     begun = saved = time.time() - spent
-    with Record(out, resume, total, console) as record:
+    with Record(out, resume, total, console) as log:
         while (now := time.time()) - begun < total:
             rate, keep = schedule((now - begun) / total), min(run["ema"], 1 - 10 / (10 + number))
             metrics = step(tf.constant(number), tf.constant(rate, tf.float32),
@@ -112,7 +115,7 @@ def train(config, source, out, *, minutes: float | None = None, start: Installed
             bad = 0 if np.isfinite(metrics).all() else bad + 1
             if bad == MAX_BAD_STEPS:
                 raise FloatingPointError(f"{bad} steps in a row gave no finite gradient")
-            record.add(number, now - begun, metrics)
+            log.add(number, now - begun, metrics)
             if now - saved > CHECKPOINT_SECONDS:
                 save(optimizer, checkpoint, number, now - begun)
                 saved = now
@@ -124,17 +127,12 @@ def train(config, source, out, *, minutes: float | None = None, start: Installed
         **run, "steps": number, "pictures": len(table)}}
 
 
-def settings(config, path: Path, minutes, start: InstalledModel | None, seed: int, resume: bool):
-    """What a run is made of, kept in `path`: a resumed run goes on as it began."""
-    if resume:
-        run = json.loads(path.read_text())
-    else:
-        run = {**config.TRAINING, "seed": seed}
-        if start:
-            run |= {"start": start.info["sha256"][:8], "adam": START_RATE * run["adam"],
-                    "muon": START_RATE * run["muon"]}
-    run["minutes"] = minutes or run["minutes"]
-    path.write_text(json.dumps(run))
+def settings(config, start: InstalledModel | None, seed: int) -> dict:
+    """What a run is made of; kept beside its checkpoint, so that it goes on as it began."""
+    run = {**config.TRAINING, "seed": seed}
+    if start:
+        run |= {"start": start.info["sha256"][:8], "adam": START_RATE * run["adam"],
+                "muon": START_RATE * run["muon"]}
     return run
 
 

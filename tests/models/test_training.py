@@ -1,4 +1,6 @@
+import gzip
 import io
+import json
 import tarfile
 from dataclasses import replace
 from types import SimpleNamespace
@@ -11,7 +13,7 @@ from skimage import data as samples
 
 import codec
 from models import macs, zoo
-from models.training import data, loop, losses, run
+from models.training import data, loop, losses, portable, run
 from models.training.optimizer import orthogonalise
 
 SMALL = replace(zoo.CONFIGS["photo"], channels=(16, 16), latents=48, hyper_latents=8,
@@ -166,3 +168,31 @@ def test_the_command_names_its_configurations(pictures, tmp_path):
         run.train_and_export("photo", str(pictures), str(tmp_path), minutes=-1)
     with pytest.raises(FileNotFoundError, match="no checkpoint to resume from"):
         run.train_and_export("photo", str(pictures), str(tmp_path), minutes=1, resume=True)
+
+
+def test_the_step_travels_as_one_module_and_its_state_comes_back(pictures, tmp_path):
+    settings = {**CONFIG.TRAINING, "seed": 1}
+    trainer = loop.Trainer(zoo.build(SMALL), settings["adam"], settings["muon"])
+    portable.export(trainer, settings, tmp_path / "step", k=3, rows=8, size=10**6)
+    manifest = json.loads((tmp_path / "step" / "manifest.json").read_text())
+    params = {p["name"]: p for p in manifest["params"]}
+    assert list(params)[:6] == ["step0", "seed", "lr", "count", "table", "data"]
+    state = trainer.optimizer.state()
+    assert {n for n, p in params.items() if p["role"] == "state"} == set(state)
+    assert params["m/synthesis/linear"]["shape"] == [48, 768]
+    results = [r.get("name") for r in manifest["results"]]
+    assert results[0] is None and set(results[1:]) == set(state)    # metrics, then all of it
+    assert gzip.decompress((tmp_path / "step" / "step.hlo.pb.gz").read_bytes())
+
+    np.savez(tmp_path / "state.0.npz", step=40, **{
+        n: v.numpy() + 1 for n, v in state.items() if n.startswith("w/a")})
+    np.savez(tmp_path / "state.1.npz", **{
+        n: v.numpy() for n, v in state.items() if n.startswith("w/") and n[2] != "a"})
+    portable.collect(tmp_path / "step", str(tmp_path / "state.*.npz"), tmp_path / "run")
+    assert loop.restore(trainer.optimizer, tmp_path / "run" / "checkpoint.npz") == (40, 0.0)
+    with np.load(tmp_path / "state.0.npz") as saved:
+        expected = saved["w/analysis/linear"]
+    assert (state["w/analysis/linear"].numpy() == expected).all()
+    assert (state["e/analysis/linear"].numpy() == expected).all()
+    assert not state["m/analysis/linear"].numpy().any()
+    loop.train(CONFIG, pictures, tmp_path / "run", minutes=0.02, resume=True)
