@@ -12,6 +12,7 @@ from PIL import Image
 CODECS: dict[str, tuple[str, dict[str, Any]]] = {
     "JPEG 4:2:0": ("JPEG", dict(optimize=True, subsampling="4:2:0")),
     "WebP": ("WEBP", dict(method=6)),
+    "AVIF": ("AVIF", dict(subsampling="4:4:4", speed=6, max_threads=1)),
 }
 QUALITIES = range(1, 101)
 

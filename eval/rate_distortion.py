@@ -7,6 +7,7 @@ and of PSNR-RGB at each quality; the BD-rate is that of the mean curves (PCHIP).
 from __future__ import annotations
 
 import argparse
+import csv
 import json
 from pathlib import Path
 
@@ -19,6 +20,8 @@ from eval import baselines, metrics
 OURS = (1, 8, 16, 25, 33, 42, 50, 58, 67, 75, 84, 92, 100)
 JPEG = (5, 10, 15, 20, 30, 40, 50, 60, 70, 80, 85, 90, 93, 95)
 WEBP = (1, 5, 10, 20, 35, 50, 65, 75, 82, 88, 92, 95)
+AVIF = (10, 20, 30, 40, 50, 60, 70, 80, 90, 95)
+RIVALS = {"JPEG 4:2:0": JPEG, "WebP": WEBP, "AVIF": AVIF}
 
 
 def measure(paths: list[Path], model: str) -> dict[str, list]:
@@ -35,9 +38,8 @@ def measure(paths: list[Path], model: str) -> dict[str, list]:
 
     pictures = [codec.read_picture(path).pixels for path in paths]
     return {name: [[point(pixels, quality) for pixels in pictures] for quality in qualities]
-            for name, point, qualities in (("codec", ours, OURS),
-                                           ("JPEG 4:2:0", theirs("JPEG 4:2:0"), JPEG),
-                                           ("WebP", theirs("WebP"), WEBP))}
+            for name, point, qualities in (
+                ("codec", ours, OURS), *((n, theirs(n), q) for n, q in RIVALS.items()))}
 
 
 def _point(pixels, blob: bytes, decoded) -> tuple[float, float]:
@@ -67,11 +69,33 @@ def _cut(curve, low: float, high: float) -> list:
     return [(low, between(np.log(low))), *inside, (high, between(np.log(high)))]
 
 
+def published(path: Path) -> dict[str, list]:
+    """Curves [(bpp, dB)] of a CSV by codec, those that were not made for MS-SSIM."""
+    curves: dict[str, list] = {}
+    with open(path, newline="") as file:
+        for row in csv.DictReader(file):
+            if row["psnr_rgb"] and row["optimized_for"] != "ms-ssim":
+                point = float(row["bpp"]), float(row["psnr_rgb"])
+                curves.setdefault(row["codec"], []).append(point)
+    return curves
+
+
+def _rounded(value):
+    """Numbers to four digits after the point, in lists and dictionaries."""
+    if isinstance(value, dict):
+        return {k: _rounded(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_rounded(v) for v in value]
+    return round(value, 4) if isinstance(value, float) else value
+
+
 def main() -> None:
     cli = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     cli.add_argument("folder", type=Path)
     cli.add_argument("--model", default=codec.DEFAULT_MODEL)
     cli.add_argument("--bpp", type=float, nargs=2, default=(0.15, 1.0), metavar=("LOW", "HIGH"))
+    cli.add_argument("--published", type=Path, metavar="FILE",
+                     help="also against the curves of a CSV: codec, bpp, psnr_rgb, optimized_for")
     cli.add_argument("--json", type=Path, metavar="FILE", help="keep every point")
     args = cli.parse_args()
     paths = sorted(p for p in args.folder.iterdir() if p.suffix.lower() in (".png", ".jpg"))
@@ -81,11 +105,15 @@ def main() -> None:
     means = {name: np.mean(curve, 1).tolist() for name, curve in points.items()}
     for name, curve in means.items():
         print(f"{name:<12}" + "  ".join(f"{bpp:.3f}/{db:.2f}" for bpp, db in curve))
-    for name in ("JPEG 4:2:0", "WebP"):
-        rate = bd_rate(means[name], means["codec"], *args.bpp)
+    anchors = {name: means[name] for name in RIVALS}
+    if args.published:
+        anchors |= published(args.published)
+    for name, curve in anchors.items():
+        rate = bd_rate(curve, means["codec"], *args.bpp)
         print(f"BD-rate against {name}: {rate:+.1f} % ({args.bpp[0]}-{args.bpp[1]} bpp)")
     if args.json:
-        args.json.write_text(json.dumps({"pictures": [p.name for p in paths], "points": points}))
+        args.json.write_text(json.dumps(_rounded(
+            {"pictures": [p.name for p in paths], "points": points})) + "\n")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,5 @@
 import json
+import re
 import sys
 
 import pytest
@@ -24,9 +25,15 @@ def test_only_the_asked_range_counts():
 
 def test_the_command_measures_real_files(tmp_path, photo, monkeypatch, capsys):
     Image.fromarray(photo[:64, :96]).save(tmp_path / "a.png")
-    monkeypatch.setattr(sys, "argv", ["rd", str(tmp_path), "--json", str(tmp_path / "out.json")])
+    kinds = {"bpg": "classical", "ours, for another eye": "ms-ssim"}
+    rows = [f'"{codec}",{bpp},{db},{kind}' for codec, kind in kinds.items() for bpp, db in curve(1)]
+    (tmp_path / "curves.csv").write_text("\n".join(["codec,bpp,psnr_rgb,optimized_for", *rows]))
+    monkeypatch.setattr(sys, "argv", ["rd", str(tmp_path), "--json", str(tmp_path / "out.json"),
+                                      "--published", str(tmp_path / "curves.csv")])
     rate_distortion.main()
-    assert "BD-rate against JPEG 4:2:0: " in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert re.findall(r"BD-rate against (.+): [+-]\d+\.\d %", printed) == [
+        "JPEG 4:2:0", "WebP", "AVIF", "bpg"]
     kept = json.loads((tmp_path / "out.json").read_text())
     assert kept["pictures"] == ["a.png"]
     assert len(kept["points"]["codec"]) == 13 and len(kept["points"]["codec"][0]) == 1
