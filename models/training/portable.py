@@ -4,12 +4,12 @@
     python -m models.training.portable MODULE --collect 'state.*.npz' --out RUN
 
 The first line writes K steps of training as a pure function: MODULE/step.hlo.pb.gz (an
-HloModuleProto), manifest.json (its parameters and results in order), init.npz (weights; moments
-start at zero). The arguments are step0 (steps done before), seed, lr (factor of the learning rates:
-warm-up and decay are the caller's), and the data: uint8 bytes, a table of (offset, height, width)
-and how many of its rows count. Results are the metrics of each step, then the new state, which goes
-into the next call. The second line makes arrays saved by name a checkpoint that
-``codec train --resume`` goes on from.
+HloModuleProto), manifest.json (its parameters and results in order), init.npz (weights, rounded to
+float16; all else starts at zero, and the first step sets the averages). The arguments are step0
+(steps done before), seed, lr (factor of the learning rates: warm-up and decay are the caller's),
+and the data: uint8 bytes, a table of (offset, height, width) and how many of its rows count.
+Results are the metrics of each step, then the new state, which goes into the next call. The second
+line makes arrays saved by name a checkpoint that ``codec train --resume`` goes on from.
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ def export(trainer: loop.Trainer, run: dict, out: str | Path, k: int, rows: int,
         {"params": params, "results": results, "k": k, "batch": run["batch"],
          "patch": run["patch"], "run": run}, indent=1))
     np.savez(out / "init.npz", **init,
-             **{n: v.numpy() for n, v in state.items() if n[0] in "we"})
+             **{n: v.numpy().astype(np.float16) for n, v in state.items() if n.startswith("w/")})
     return function
 
 
