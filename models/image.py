@@ -133,7 +133,7 @@ class PictureModel(tf.Module):
             index = tfc.upper_bound(tfc.lower_bound(index, 0.0), priors.SCALES - 1.0)
             centred = y[..., part] - mean
             symbols = straight_through_round(centred)
-            bits += total_bits(gaussian_likelihood(noisy(centred, symbols, seed, 1 + i), index))
+            bits += total_bits(logistic_likelihood(noisy(centred, symbols, seed, 1 + i), index))
             known.append(symbols + mean)
         return tf.concat(known, -1), bits
 
@@ -163,12 +163,11 @@ def uniform(shape, seed):
     return tf.cast(tf.bitwise.right_shift(bits, tf.constant(9, tf.uint32)), tf.float32) * 2.0**-23
 
 
-def gaussian_likelihood(value, index):
-    """P(value - 0.5 < N(0, scale(index)) < value + 0.5), written for precision in the tails."""
-    inverse = np.sqrt(0.5) * tf.exp(-priors.log_scale(index))
+def logistic_likelihood(value, index):
+    """P(value - 0.5 < L < value + 0.5), L logistic of scale(index); written for the tails."""
+    inverse = tf.exp(-priors.log_scale(index)) / priors.LOGISTIC
     value = tf.abs(value)
-    upper = tf.math.erfc((value - 0.5) * inverse)
-    return 0.5 * (upper - tf.math.erfc((value + 0.5) * inverse))
+    return tf.sigmoid((0.5 - value) * inverse) - tf.sigmoid((-0.5 - value) * inverse)
 
 
 def total_bits(likelihood):

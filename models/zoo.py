@@ -263,7 +263,7 @@ def export(model, folder: str | Path, **facts) -> InstalledModel:
     if model.config.hyper == "none":
         groups["latents"] = own.arrays()
     else:
-        groups["latents"] = priors.gaussian_tables().arrays()
+        groups["latents"] = priors.logistic_tables().arrays()
         groups["hyper_latents"] = own.arrays()
         for network in [model.hyper_synthesis, *model.contexts]:
             groups[network.name] = network.export().arrays()

@@ -1,4 +1,4 @@
-from math import erf
+from math import tanh
 
 import numpy as np
 import pytest
@@ -8,13 +8,13 @@ from models import priors
 from models.priors import TOTAL, Tables
 
 
-def test_gaussian_tables_are_the_gaussian():
-    tables = priors.gaussian_tables()
+def test_logistic_tables_are_the_logistic():
+    tables = priors.logistic_tables()
     assert len(tables) == 64
     for index in (0, 20, 40, 63):
         row, offset = tables.frequencies[index], tables.offsets[index]
         assert row.sum() == TOTAL and row.min() >= 1
-        at_zero = erf(0.5 / np.exp(priors.log_scale(index)) / np.sqrt(2))
+        at_zero = tanh(np.pi / np.sqrt(3) * 0.25 / np.exp(priors.log_scale(index)))
         assert row[-offset] / TOTAL == pytest.approx(at_zero, rel=5e-3)
         assert (row[:-1] == row[-2::-1]).all()
 
