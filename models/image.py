@@ -17,7 +17,8 @@ class PictureModel(tf.Module):
     """Hyperprior autoencoder of variable rate.
 
     Source: Balle et al., "Variational image compression with a scale hyperprior" (ICLR 2018);
-    means after Minnen et al. (NeurIPS 2018); gain vectors after Cui et al., "Asymmetric gained
+    means after Minnen et al. (NeurIPS 2018); slices after Minnen and Singh, "Channel-wise
+    autoregressive entropy models" (ICIP 2020); gain vectors after Cui et al., "Asymmetric gained
     deep image compression with continuous rate adaptation" (CVPR 2021).
 
     >>> model = PictureModel(PictureConfig("small", channels=(8, 8), latents=12, hyper_latents=8))
