@@ -63,6 +63,8 @@ def bd_rate(anchor, test, low: float, high: float) -> float:
 
 def _cut(curve, low: float, high: float) -> list:
     rate, db = np.array(sorted(curve)).T
+    better = np.append(True, db[1:] > np.maximum.accumulate(db)[:-1])   # more bytes for less: out
+    rate, db = rate[better], db[better]
     between = PchipInterpolator(np.log(rate), db)
     low, high = max(low, rate[0]), min(high, rate[-1])
     inside = [(r, d) for r, d in zip(rate, db) if low < r < high]
@@ -108,12 +110,12 @@ def main() -> None:
     anchors = {name: means[name] for name in RIVALS}
     if args.published:
         anchors |= published(args.published)
-    for name, curve in anchors.items():
-        rate = bd_rate(curve, means["codec"], *args.bpp)
-        print(f"BD-rate against {name}: {rate:+.1f} % ({args.bpp[0]}-{args.bpp[1]} bpp)")
     if args.json:
         args.json.write_text(json.dumps(_rounded(
             {"pictures": [p.name for p in paths], "points": points})) + "\n")
+    for name, curve in anchors.items():
+        rate = bd_rate(curve, means["codec"], *args.bpp)
+        print(f"BD-rate against {name}: {rate:+.1f} % ({args.bpp[0]}-{args.bpp[1]} bpp)")
 
 
 if __name__ == "__main__":

@@ -15,6 +15,8 @@ def curve(factor: float) -> list:
 @pytest.mark.parametrize("factor, percent", [(1.0, 0.0), (0.5, -50.0), (1.25, 25.0)])
 def test_bd_rate_of_curves_that_differ_by_a_factor(factor, percent):
     assert rate_distortion.bd_rate(curve(1), curve(factor), 0.1, 2) == pytest.approx(percent)
+    worse_point = [*curve(1), (1.0, 31.0)]          # costs more than a point that shows more
+    assert rate_distortion.bd_rate(worse_point, curve(factor), 0.1, 2) == pytest.approx(percent)
 
 
 def test_only_the_asked_range_counts():
