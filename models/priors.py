@@ -64,8 +64,8 @@ class Tables:
 def log_scale(index):
     """Natural logarithm of the standard deviation of scale index 0..63 (number, array or tensor).
 
-    >>> [round(float(np.exp(log_scale(i))), 2) for i in (0, 63)]
-    [0.06, 256.0]
+    >>> [round(float(np.exp(log_scale(i))), 3) for i in (0, 63)]
+    [0.065, 256.0]
     """
     return np.log(SCALE_MIN) + index * (np.log(SCALE_MAX / SCALE_MIN) / (SCALES - 1))
 

@@ -51,7 +51,7 @@ class RDFTParameter(tfc.Parameter):
         ValueError: if the kernel has no spatial dimension, or is not given at all.
 
     >>> kernel = tf.reshape(tf.range(6.0), [3, 2, 1])
-    >>> RDFTParameter(kernel)().numpy().ravel().round(4).tolist()
+    >>> (RDFTParameter(kernel)().numpy().ravel().round(4) + 0).tolist()
     [0.0, 1.0, 2.0, 3.0, 4.0, 5.0]
     """
 

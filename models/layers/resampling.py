@@ -165,12 +165,25 @@ def _window(x, axis: int, first: int, length):
 
 
 def _convolve(x, kernel, strides, pads):
+    lack = _lack(x, kernel, pads)
+    if any(lack):           # with oneDNN, a convolution without outputs has its input's shape
+        enough = tf.pad(x, [[0, n] for n in lack])
+        nothing = tuple(slice(0) if n else slice(None) for n in lack)
+        return _convolve(enough, kernel, strides, pads)[nothing]
     if len(strides) == 2 and _known(pads):
         return tf.nn.conv2d(x, kernel, strides, pads)
     x = zero_pad(x, pads)
     if len(strides) == 2:
         return tf.nn.conv2d(x, kernel, strides, "VALID")
     return tf.nn.conv3d(x, kernel, [1, *strides, 1], "VALID")
+
+
+def _lack(x, kernel, pads) -> list[int]:
+    """How much each dimension of x is too small by to give any output, as far as that is known."""
+    wanted = [1, *kernel.shape[:-2], 0]
+    known = [n is not None and _known([pad]) for n, pad in zip(x.shape, pads)]
+    return [max(0, k - n - sum(pad)) if sure else 0
+            for k, n, pad, sure in zip(wanted, x.shape, pads, known)]
 
 
 def depthwise(x, kernel, strides: list[int], pads=None, dilations: list[int] | None = None):

@@ -12,7 +12,7 @@ HEADER = Header(("picture", "RGB"), 768, 512, 1024, 42.5, b"\x01\x02\x03\x04", "
 
 def test_a_file_is_these_bytes():
     blob = bitstream.write([Section("H", HEADER.pack()), Section("Z", b"zz")])
-    assert blob[:9] == b"\x89TFC\r\n\x1a\n\x01"
+    assert blob[:9] == b"\x89TFC\r\n\x1a\n\x02"
     header = b"H\x11" + bytes.fromhex("00 8006 8004 0a 802a 01020304") + b"photo"
     assert blob[9:32] == header + struct.pack("<I", zlib.crc32(header))
     assert blob[32:] == b"Z\x02zz" + struct.pack("<I", zlib.crc32(b"Z\x02zz"))
