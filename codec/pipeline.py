@@ -272,12 +272,14 @@ def _each_slice(z, box: tiling.Box, engine: Engine, code) -> tuple[np.ndarray, n
         return code(index, none, slice(size[2])), none
     features, parameters = _hyper_synthesis(z, box, engine)
     symbols, mean = np.empty(size, np.int32), np.empty(size, np.float32)
+    seen, correction, last = [features], None, None
     for i, part in enumerate(model.config.parts):
-        known = slice(part.start)
-        correction = engine.context(
-            i - 1, model.shown(features, symbols[..., known], mean[..., known])) if i else None
+        if last:
+            seen.append(model.shown(symbols[..., last], mean[..., last]))
+            correction = engine.context(i - 1, np.concatenate(seen, -1))
         index, mean[..., part] = model.distribution(parameters, part, correction)
         symbols[..., part] = code(index, mean[..., part], part)
+        last = part
     return symbols, mean
 
 

@@ -82,15 +82,6 @@ def published(path: Path) -> dict[str, list]:
     return curves
 
 
-def _rounded(value):
-    """Numbers to four digits after the point, in lists and dictionaries."""
-    if isinstance(value, dict):
-        return {k: _rounded(v) for k, v in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_rounded(v) for v in value]
-    return round(value, 4) if isinstance(value, float) else value
-
-
 def main() -> None:
     cli = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     cli.add_argument("folder", type=Path)
@@ -111,8 +102,9 @@ def main() -> None:
     if args.published:
         anchors |= published(args.published)
     if args.json:
-        args.json.write_text(json.dumps(_rounded(
-            {"pictures": [p.name for p in paths], "points": points})) + "\n")
+        kept = {name: np.round(curve, 4).tolist() for name, curve in points.items()}
+        args.json.write_text(json.dumps(
+            {"pictures": [p.name for p in paths], "points": kept}) + "\n")
     for name, curve in anchors.items():
         rate = bd_rate(curve, means["codec"], *args.bpp)
         print(f"BD-rate against {name}: {rate:+.1f} % ({args.bpp[0]}-{args.bpp[1]} bpp)")

@@ -118,15 +118,15 @@ class PictureModel(tf.Module):
         Slice by slice: h_s gives every latent a scale index and a mean, and the context networks
         correct both by what the slices before have shown.
         """
-        shape, bits, known = tf.shape(y), 0.0, []
+        shape, bits, decoded = tf.shape(y), 0.0, []
         features = self.hyper_synthesis.hidden(z_hat)
         parameters = self.hyper_synthesis.output(features)[:, :shape[1], :shape[2]]
-        features = features[:, :shape[1], :shape[2]]
+        seen = [features[:, :shape[1], :shape[2]]]
         for i, part in enumerate(self.config.parts):
             own = self._of_slice(parameters, part)
             if i:
-                seen = integer_training.compand(tf.concat(known, -1) * MEAN_UNITS)
-                own += self.contexts[i - 1](tf.concat([features, seen], -1))
+                seen.append(integer_training.compand(decoded[-1] * MEAN_UNITS))
+                own += self.contexts[i - 1](tf.concat(seen, -1))
             index, mean = own, 0.0
             if self.config.hyper == "mean-scale":
                 index, mean = tf.split(own, 2, -1)
@@ -135,8 +135,8 @@ class PictureModel(tf.Module):
             centred = y[..., part] - mean
             symbols = straight_through_round(centred)
             bits += total_bits(logistic_likelihood(noisy(centred, symbols, seed, 1 + i), index))
-            known.append(symbols + mean)
-        return tf.concat(known, -1), bits
+            decoded.append(symbols + mean)
+        return tf.concat(decoded, -1), bits
 
     def _of_slice(self, parameters, part: slice):
         """The outputs of h_s, [indexes of M, means of M], that belong to a slice."""

@@ -105,9 +105,9 @@ class InstalledModel:
 
     @cached_property
     def config(self) -> PictureConfig:
-        given = dict(self.info["config"])
+        given = {"slices": (), **self.info["config"]}
         for key in ("channels", "slices", "lambdas"):
-            given[key] = tuple(given.get(key, ()))
+            given[key] = tuple(given[key])
         return PictureConfig(**given)
 
     @cached_property
@@ -173,11 +173,10 @@ class InstalledModel:
         sixteenths = mean[0] if mean else np.zeros_like(own)
         return index, sixteenths.astype(np.float32) * np.float32(2.0**-MEAN_BITS)
 
-    def shown(self, features: np.ndarray, symbols: np.ndarray, mean: np.ndarray) -> np.ndarray:
-        """What a context network sees: h_s's features and the latents already coded."""
+    def shown(self, symbols: np.ndarray, mean: np.ndarray) -> np.ndarray:
+        """What context networks see of latents that are coded already."""
         latents = np.clip(symbols, -(2**15), 2**15) * 2**MEAN_BITS
-        latents = latents + (mean * 2**MEAN_BITS).astype(np.int32)
-        return np.concatenate([features, compand(latents)], -1)
+        return compand(latents + (mean * 2**MEAN_BITS).astype(np.int32))
 
 
 def sha256(*blobs: bytes) -> str:
@@ -189,7 +188,7 @@ def _open(path: Path) -> InstalledModel:
     try:
         info = json.loads((path / "model.json").read_text())
         model = InstalledModel(path, info)
-        if len(bytes.fromhex(info["sha256"])) != 32 or not (model.name and model.config):
+        if len(bytes.fromhex(info["sha256"])) != 32 or not (model.name and model.config.parts):
             raise ValueError
         return model
     except OSError:

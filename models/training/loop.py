@@ -79,6 +79,9 @@ def train(config, source, out, *, minutes: float | None = None, start: Installed
     """
     out = Path(out)
     checkpoint = out / "checkpoint.npz"
+    if resume and start:
+        raise ValueError("a resumed run goes on with its own weights: start and resume exclude "
+                         "each other")
     if resume and not checkpoint.exists():
         raise FileNotFoundError(f"{checkpoint}: no checkpoint to resume from")
     if checkpoint.exists() and not resume:
@@ -86,7 +89,7 @@ def train(config, source, out, *, minutes: float | None = None, start: Installed
     out.mkdir(parents=True, exist_ok=True)
     record = out / "run.json"
     run = json.loads(record.read_text()) if resume else settings(config, start, seed)
-    run["minutes"] = minutes or run["minutes"]
+    run["minutes"], seed = minutes or run["minutes"], run["seed"]
     record.write_text(json.dumps(run))
     data, table = (tf.constant(v) for v in pictures.load(source, run["patch"]))
     tf.keras.utils.set_random_seed(seed)

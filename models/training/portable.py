@@ -51,15 +51,16 @@ def many_steps(trainer: loop.Trainer, run: dict, k: int):
     return steps
 
 
-def export(trainer: loop.Trainer, run: dict, out: str | Path, k: int, rows: int, size: int):
-    """Writes the module of K steps on up to `rows` pictures in `size` bytes; returns the function.
+def export(trainer: loop.Trainer, run: dict, out: str | Path, k: int, rows: int, size: int
+           ) -> None:
+    """Writes the module of K steps on up to `rows` pictures in `size` bytes.
 
     Raises:
         ValueError: if the step holds an operation that does not run everywhere.
     """
-    scalar = {"lr": tf.TensorSpec([], tf.float32), "table": tf.TensorSpec([rows, 3], tf.int32),
-              "data": tf.TensorSpec([size], tf.uint8)}
-    specs = [scalar.get(name, tf.TensorSpec([], tf.int32)) for name in ARGUMENTS]
+    special = {"lr": tf.TensorSpec([], tf.float32), "table": tf.TensorSpec([rows, 3], tf.int32),
+               "data": tf.TensorSpec([size], tf.uint8)}
+    specs = [special.get(name, tf.TensorSpec([], tf.int32)) for name in ARGUMENTS]
     function = tf.function(many_steps(trainer, run, k), jit_compile=True)
     concrete = function.get_concrete_function(*specs)
     lowered = function.experimental_get_compiler_ir(*specs)
@@ -91,7 +92,6 @@ def export(trainer: loop.Trainer, run: dict, out: str | Path, k: int, rows: int,
          "patch": run["patch"], "run": run}, indent=1))
     np.savez(out / "init.npz", **init,
              **{n: v.numpy().astype(np.float16) for n, v in state.items() if n.startswith("w/")})
-    return function
 
 
 def _entry(role: str, name: str, spec) -> dict:

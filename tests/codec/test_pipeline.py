@@ -89,8 +89,38 @@ def test_windows_leave_no_seams(photo, monkeypatch):
     assert (again != picture).mean() < 0.02
 
 
-def test_small_tiles_cost_little_and_leave_no_seams(photo, monkeypatch):
-    """Context networks see their own tile only, so tiles are not coded exactly as the whole is."""
+def test_tiles_leave_no_seams_either(photo, small_models, monkeypatch):
+    """Without context networks small tiles give the picture of one, but for float rounding."""
+    pixels, folder = np.tile(photo, [2, 2, 1]), str(small_models["mean-scale"])
+    picture = codec.decompress(codec.compress(pixels, quality=60, model=folder), model=folder).pixels
+    monkeypatch.setattr(pipeline, "TILE", 128)
+    blob = codec.compress(pixels, quality=60, model=folder)
+    assert codec.info(blob)["tiles"] == 20
+    again = codec.decompress(blob, model=folder).pixels
+    assert np.abs(again.astype(int) - picture).max() <= 2
+    assert (again != picture).mean() < 0.02
+
+
+def test_context_networks_notice_the_edge_of_a_tile_and_nothing_else(photo, monkeypatch):
+    """Each sees one latent further than the one before: inside of that, symbols are equal."""
+    pixels = np.tile(photo, [2, 2, 1])[:, :512]
+    model = codec.find_model("photo")
+    engine, reach = codec.engine_for(model), len(model.contexts)
+
+    def tiles():
+        return list(pipeline.decode_symbols(
+            pipeline.parse(codec.compress(pixels, quality=60)), engine))
+    [(_, whole, _)] = tiles()
+    monkeypatch.setattr(pipeline, "TILE", 256)
+    found = tiles()
+    assert reach == 3 and len(found) == 4
+    for (top, left, bottom, right), symbols, _ in found:
+        inside = slice(reach, bottom - top - reach), slice(reach, right - left - reach)
+        expected = whole[top:bottom, left:right][inside]
+        assert expected.size and (symbols[inside] == expected).all()
+
+
+def test_small_tiles_cost_little(photo, monkeypatch):
     pixels = np.tile(photo, [2, 2, 1]).astype(int)
 
     def errors():
@@ -101,7 +131,7 @@ def test_small_tiles_cost_little_and_leave_no_seams(photo, monkeypatch):
     tiled_size, tiled = errors()
     assert tiled_size < 1.05 * size
     assert tiled.mean() == pytest.approx(whole.mean(), rel=0.01)
-    for at in 128, 256, 384:                            # beside the seams as anywhere
+    for at in 128, 256, 384:                            # beside the edges as anywhere
         assert tiled[:, at - 2:at + 2].mean() == pytest.approx(whole[:, at - 2:at + 2].mean(),
                                                                rel=0.1)
 

@@ -146,6 +146,8 @@ def test_training_resumes_and_exports(pictures, tmp_path, photo):
     assert facts["training"]["adam"] == 1e-3            # half of the configuration's
     _, facts = loop.train(CONFIG, pictures, tmp_path / "again", minutes=0.06, resume=True)
     assert facts["training"]["adam"] == 1e-3
+    with pytest.raises(ValueError, match="start and resume exclude each other"):
+        loop.train(CONFIG, pictures, tmp_path / "again", start=made, resume=True)
     with pytest.raises(ValueError, match="no weights that fit"):
         loop.begin_with(optimizer, SimpleNamespace(name="odd", params={}))
     blob = codec.compress(photo, quality=50, model=str(tmp_path / "model"))

@@ -24,8 +24,8 @@ minutes in all on two CPU cores that were shared with other work:
 | 85 | 1.30 |
 
 The loss sees uniform noise. With noise, every latent that is nearly always 0 costs about 0.15 bits
-under a Gaussian of the least scale, 0.09 under the logistic, and nothing in a file: most of the
-fall at minute 49 is that, and not in the files.
+under a Gaussian of the least scale, 0.09 under the logistic (computed), and nothing in a file: the
+fall at minute 49 is in part that, and how large a part was not measured.
 
 What was compared before, at equal steps (bpp + lambda MSE, estimated, on Kodak at lambda
 0.00304 / 0.0104 / 0.0355; one run each, so differences under half a percent say little):
