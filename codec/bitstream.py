@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from codec.errors import CodecError
 
 SIGNATURE = b"\x89TFC\r\n\x1a\n"
-VERSION = 2             # version 1 is the same, but for slices of latents: read, not written
+VERSION = 3             # versions 1 and 2 know fewer steps of coding: read, not written
 HEADER, ALPHA, HYPER_LATENTS, LATENTS = "H", "A", "Z", "Y"
 ICC, EXIF, XMP = "i", "e", "x"
 CRITICAL = {HEADER, ALPHA, HYPER_LATENTS, LATENTS}

@@ -89,6 +89,7 @@ def _parser() -> argparse_flags.ArgumentParser:
             arg("--out", default="trained", metavar="DIR", help="default %(default)s"),
             arg("--minutes", type=_amount, help="length of the whole schedule"),
             arg("--start", metavar="MODEL", help="begin with the weights of an installed model"),
+            arg("--bfloat16", action="store_true", help="compute in 16 bits, where that is faster"),
             arg("--resume", action="store_true", help="go on from DIR's checkpoint")]),
         demo: ("A photograph through all of it, with a side-by-side page.", [
             arg("picture", nargs="?", metavar="PICTURE", help="default: a scikit-image sample"),
@@ -186,7 +187,7 @@ def train(args) -> None:
     from models.training import run
     try:
         path = run.train_and_export(args.config, args.data, args.out, args.minutes,
-                                    args.start, args.resume)
+                                    args.start, args.resume, args.bfloat16)
     except (OSError, ValueError, FloatingPointError) as error:
         raise CodecError(str(error)) from None
     print(f"{path}: ready; use it as codec compress --model {path} ...")

@@ -3,8 +3,8 @@
     pixels -> y -> gain -> z -> table indexes and means -> symbols -> bytes
     bytes -> symbols of z -> table indexes and means -> symbols of y -> y -> pixels
 
-The latents y are coded in slices of channels: those already coded correct the table indexes and
-means of the next.
+The latents y are coded in steps, slices of channels: those already coded correct the table indexes
+and means of the next.
 """
 
 from __future__ import annotations
@@ -106,12 +106,12 @@ def _quantise_hyper(y: np.ndarray, quality: float, engine: Engine):
 
 def _quantise(scaled: np.ndarray, z, box: tiling.Box, engine: Engine, coder=None):
     """Latents of a tile, at their gain -> (symbols, means); a coder is given the symbols too."""
-    def code(index: np.ndarray, mean: np.ndarray, part: slice) -> np.ndarray:
-        symbols = np.rint(scaled[..., part] - mean).astype(np.int32)
+    def code(index: np.ndarray, mean: np.ndarray, here: tuple) -> np.ndarray:
+        symbols = np.rint(scaled[here] - mean).astype(np.int32)
         if coder:
             coder.add(symbols, index)
         return symbols
-    return _each_slice(z, box, engine, code)
+    return _each_step(z, box, engine, code)
 
 
 def _reconstruct(y: np.ndarray, quality: float, picture: Picture, engine: Engine) -> np.ndarray:
@@ -228,7 +228,7 @@ def decode_symbols(stream: Stream, engine: Engine, needed: tiling.Box | None = N
                        or box[1] >= needed[3] or box[3] <= needed[1]):
             continue
         coder = entropy_coder.Decoder(payload[4:], model.latent_tables)
-        symbols, mean = _each_slice(z, box, engine, lambda index, *_, c=coder: c.next(index))
+        symbols, mean = _each_step(z, box, engine, lambda index, *_, c=coder: c.next(index))
         if struct.unpack_from("<I", payload)[0] != tile_checksum(common, symbols):
             raise CodecError("damaged: latents differ from those that were written")
         yield box, symbols, mean
@@ -258,28 +258,30 @@ def synthesise(y: np.ndarray, area: tiling.Box, engine: Engine) -> np.ndarray:
 
 # ---- shared
 
-def _each_slice(z, box: tiling.Box, engine: Engine, code) -> tuple[np.ndarray, np.ndarray]:
+def _each_step(z, box: tiling.Box, engine: Engine, code) -> tuple[np.ndarray, np.ndarray]:
     """Codes the latents of a box: (symbols int32, means float32 in exact sixteenths).
 
-    Calls code(table index, mean, channels) -> symbols for every slice of channels; encoder and
-    decoder differ in nothing else.
+    Calls code(table index, mean, here) -> symbols for the latents of every step, which are at
+    `here` in an array of the box; encoder and decoder differ in nothing else.
     """
     model = engine.model
     size = box[2] - box[0], box[3] - box[1], model.config.latents
     if z is None:
         index = np.broadcast_to(np.arange(size[2], dtype=np.uint16), size)
         none = np.zeros([], np.float32)
-        return code(index, none, slice(size[2])), none
+        return code(index, none, ...), none
     features, parameters = _hyper_synthesis(z, box, engine)
     symbols, mean = np.empty(size, np.int32), np.empty(size, np.float32)
-    seen, correction, last = [features], None, None
-    for i, part in enumerate(model.config.parts):
-        if last:
-            seen.append(model.shown(symbols[..., last], mean[..., last]))
-            correction = engine.context(i - 1, np.concatenate(seen, -1))
-        index, mean[..., part] = model.distribution(parameters, part, correction)
-        symbols[..., part] = code(index, mean[..., part], part)
-        last = part
+    shown = np.zeros(size, np.int32)
+    for i, step in enumerate(model.config.steps):
+        cells, correction = step.cells(*size[:2]), None
+        if i:
+            seen = np.concatenate([features, shown[..., :step.known]], -1)
+            correction = engine.context(i - 1, seen)[cells]
+        here = cells, step.part
+        index, mean[here] = model.distribution(parameters[cells], step.part, correction)
+        symbols[here] = code(index, mean[here], here)
+        shown[here] = model.shown(symbols[here], mean[here])
     return symbols, mean
 
 

@@ -8,7 +8,7 @@ import tensorflow_compression as tfc
 
 from models import integer_training, priors, transforms
 from models.integer_training import straight_through_round
-from models.zoo import PictureConfig
+from models.zoo import PictureConfig, Step
 
 MEAN_UNITS = 2.0**priors.MEAN_BITS
 
@@ -47,7 +47,8 @@ class PictureModel(tf.Module):
                 scale, offset = scale + [MEAN_UNITS] * c.latents, offset + [0.0] * c.latents
             self.hyper_synthesis = integer_training.hyper_synthesis(
                 c.hyper_latents, np.array(scale), np.array(offset))
-            self.contexts = [self._context(i, part) for i, part in enumerate(c.parts[1:])]
+            self.contexts = [self._context(name, step)
+                             for name, step in zip(c.contexts, c.steps[1:])]
         coded = c.latents if c.hyper == "none" else c.hyper_latents
         self.prior = tfc.NoisyDeepFactorized(batch_shape=(coded,))
         log_lambda = np.linspace(*np.log(c.lambdas), c.gains)
@@ -55,11 +56,11 @@ class PictureModel(tf.Module):
         self.gain = tf.Variable(start.astype(np.float32), name="gain")
         self.inverse_gain = tf.Variable(-start.astype(np.float32), name="inverse_gain")
 
-    def _context(self, number: int, part: slice) -> integer_training.TrainedIntegerNetwork:
+    def _context(self, name: str, step: Step) -> integer_training.TrainedIntegerNetwork:
         kinds = [8.0, MEAN_UNITS] if self.config.hyper == "mean-scale" else [8.0]
         return integer_training.context(
-            number, self.config.hyper_latents, part.start, self.config.context,
-            np.repeat(kinds, part.stop - part.start))
+            name, self.config.hyper_latents, step.known, self.config.context,
+            np.repeat(kinds, step.part.stop - step.part.start))
 
     def weights(self) -> dict[str, tf.Variable]:
         """Every trainable variable by a stable name, in a fixed order."""
@@ -115,18 +116,17 @@ class PictureModel(tf.Module):
     def code(self, y, z_hat, seed):
         """Latents as a decoder has them, [B, h, w, M], and what they cost in bits, [B].
 
-        Slice by slice: h_s gives every latent a scale index and a mean, and the context networks
-        correct both by what the slices before have shown.
+        Step by step: h_s gives every latent a scale index and a mean, and the context networks
+        correct both by what the steps before have shown.
         """
-        shape, bits, decoded = tf.shape(y), 0.0, []
+        shape, bits = tf.shape(y), 0.0
         features = self.hyper_synthesis.hidden(z_hat)
         parameters = self.hyper_synthesis.output(features)[:, :shape[1], :shape[2]]
-        seen = [features[:, :shape[1], :shape[2]]]
-        for i, part in enumerate(self.config.parts):
+        features, decoded, shown = features[:, :shape[1], :shape[2]], [], []
+        for i, (part, cell, _) in enumerate(self.config.steps):
             own = self._of_slice(parameters, part)
             if i:
-                seen.append(integer_training.compand(decoded[-1] * MEAN_UNITS))
-                own += self.contexts[i - 1](tf.concat(seen, -1))
+                own += self.contexts[i - 1](tf.concat([features, *shown], -1))
             index, mean = own, 0.0
             if self.config.hyper == "mean-scale":
                 index, mean = tf.split(own, 2, -1)
@@ -134,14 +134,27 @@ class PictureModel(tf.Module):
             index = tfc.upper_bound(tfc.lower_bound(index, 0.0), priors.SCALES - 1.0)
             centred = y[..., part] - mean
             symbols = straight_through_round(centred)
-            bits += total_bits(logistic_likelihood(noisy(centred, symbols, seed, 1 + i), index))
-            decoded.append(symbols + mean)
+            here = _cells(cell, shape)
+            likelihood = logistic_likelihood(noisy(centred, symbols, seed, 1 + i), index)
+            bits += total_bits(tf.where(here, likelihood, 1.0))
+            again = cell is not None and i > 0      # more cells of a slice that is begun
+            latents = tf.where(here, symbols + mean, decoded.pop() if again else 0.0)
+            decoded.append(latents)
+            shown[len(decoded) - 1:] = [integer_training.compand(latents * MEAN_UNITS)]
         return tf.concat(decoded, -1), bits
 
     def _of_slice(self, parameters, part: slice):
         """The outputs of h_s, [indexes of M, means of M], that belong to a slice."""
         kinds = 2 if self.config.hyper == "mean-scale" else 1
         return tf.concat([k[..., part] for k in tf.split(parameters, kinds, -1)], -1)
+
+
+def _cells(cell: tuple[int, int] | None, shape):
+    """[1, h, w, 1]: where [B, h, w, M] has this row and column of every 2x2; None: everywhere."""
+    if cell is None:
+        return True
+    rows, columns = (tf.equal(tf.range(shape[1 + i]) % 2, cell[i]) for i in range(2))
+    return (rows[:, None] & columns)[None, ..., None]
 
 
 def noisy(value, symbols, seed, stream):

@@ -109,7 +109,7 @@ def hyper_synthesis(channels: int, scale: np.ndarray, offset: np.ndarray) -> Tra
     return TrainedIntegerNetwork("hyper_synthesis", shapes, 127, 0, scale, offset)
 
 
-def context(number: int, features: int, known: int, hidden: int, scale: np.ndarray
+def context(name: str, features: int, known: int, hidden: int, scale: np.ndarray
             ) -> TrainedIntegerNetwork:
     """h_s's features and `known` companded latents -> corrections of a slice's parameters.
 
@@ -117,7 +117,7 @@ def context(number: int, features: int, known: int, hidden: int, scale: np.ndarr
     compression" (ICIP 2020). Starts as no correction at all.
     """
     shapes = [(3, features + known, hidden, 1), (1, hidden, len(scale), 1)]
-    network = TrainedIntegerNetwork(f"context_{number}", shapes, HIDDEN_MAX, HIDDEN_BITS, scale,
+    network = TrainedIntegerNetwork(name, shapes, HIDDEN_MAX, HIDDEN_BITS, scale,
                                     np.zeros(len(scale)))
     network.kernels[-1].assign(tf.zeros_like(network.kernels[-1]))
     return network

@@ -19,6 +19,18 @@ NETWORK_GAIN = 8.0      # the network's own output is O(1), latents are O(10)
 SMALL_START = 0.05      # the network's last layers start near zero: begin as the linear codec
 
 
+@tf.custom_gradient
+def leaky_relu(x):
+    """max(x, x / 5), with a gradient by products: TensorFlow's own is ten times slower in bfloat16.
+
+    >>> leaky_relu(tf.constant([-5.0, 0.0, 5.0])).numpy().tolist()
+    [-1.0, 0.0, 5.0]
+    """
+    def gradient(g):
+        return 0.2 * g + 0.8 * tf.raw_ops.ReluGrad(gradients=g, features=x)
+    return tf.nn.leaky_relu(x, 0.2), gradient
+
+
 def signal_down(filters: int, support: int, name: str, activation=None) -> SignalConv2D:
     return SignalConv2D(filters, support, corr=True, strides_down=2, padding="same_zeros",
                         use_bias=True, activation=activation, kernel_parameter="variable",
@@ -40,10 +52,9 @@ class ResidualBlock(layers.Layer):
 
     def __init__(self, channels: int, name: str | None = None):
         super().__init__(name=name)
-        act = tf.nn.leaky_relu
-        self.mix_in = layers.Conv2D(channels, 1, activation=act, name="mix_in")
+        self.mix_in = layers.Conv2D(channels, 1, activation=leaky_relu, name="mix_in")
         self.mix_out = SeparableConv2D(channels, 3, padding="same", name="mix_out")
-        self.point_in = layers.Conv2D(2 * channels, 1, activation=act, name="point_in")
+        self.point_in = layers.Conv2D(2 * channels, 1, activation=leaky_relu, name="point_in")
         self.point_out = layers.Conv2D(channels, 1, name="point_out")
 
     def call(self, x):
@@ -151,8 +162,8 @@ class HyperAnalysis(tf.Module):
     def __init__(self, channels: int, latents: int):
         super().__init__(name="hyper_analysis")
         self.network = tf.keras.Sequential([
-            layers.Conv2D(channels, 1, activation=tf.nn.leaky_relu, name="point"),
-            signal_down(channels, 5, "down_0", tf.nn.leaky_relu),
+            layers.Conv2D(channels, 1, activation=leaky_relu, name="point"),
+            signal_down(channels, 5, "down_0", leaky_relu),
             signal_down(channels, 5, "down_1"),
         ], name="network")
         self.network.build([None, None, None, latents])

@@ -15,6 +15,7 @@ import os
 from dataclasses import asdict, dataclass, field
 from functools import cached_property, lru_cache
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from safetensors.numpy import load
@@ -24,11 +25,28 @@ from models.priors import MEAN_BITS, SCALES, Tables, compand
 
 WEIGHTS = Path(__file__).parent / "weights"
 SEARCH_VARIABLE = "CODEC_MODELS"        # more folders of models, separated as PATH is
+QUARTERS = ((0, 0), (1, 1), (0, 1), (1, 0))     # row and column of every 2x2, in coding order
 FILES = ("params.safetensors", "coding.safetensors")
 
 
 class ModelError(Exception):
     """A model is missing or damaged; the text is one line."""
+
+
+class Step(NamedTuple):
+    """Latents that are coded together: their channels, their cells (which row and which column of
+    every 2x2; None: all cells), and how many channels of latents the network before it sees."""
+
+    part: slice
+    cell: tuple[int, int] | None
+    known: int
+
+    def cells(self, height: int, width: int):
+        """What picks its cells out of a grid [height, width, ...]."""
+        if self.cell is None:
+            return ...
+        rows, columns = (np.arange(n) % 2 == at for n, at in zip((height, width), self.cell))
+        return np.logical_and.outer(rows, columns)
 
 
 @dataclass(frozen=True)
@@ -37,8 +55,9 @@ class PictureConfig:
 
     family: "photo" or "balle" transforms; hyper: "mean-scale", "scale" or "none" (factorized);
     channels: of the transforms (photo: at 1/8 and at 1/16 scale); latents M, hyper-latents N;
-    slices: how many latents are coded before the next ones see them (empty: all at once), and
-    context, the width of the networks that look; gains: number of gain vectors; lambdas: of quality
+    slices: how many latents are coded before the next ones see them (empty: all at once);
+    quarters: whether the first slice is coded a quarter of its cells at a time; context: the width
+    of the networks that look; gains: number of gain vectors; lambdas: of quality
     1 and 100, in bpp per squared 8-bit error.
     """
 
@@ -49,18 +68,30 @@ class PictureConfig:
     latents: int = 320
     hyper_latents: int = 128
     slices: tuple[int, ...] = ()
+    quarters: bool = False
     context: int = 128
     gains: int = 8
     lambdas: tuple[float, float] = (0.00012, 0.18)
 
     @property
-    def parts(self) -> list[slice]:
-        """The channels of y in the order in which they are coded."""
+    def steps(self) -> list[Step]:
+        """The order in which latents are coded; before every step but the first runs a network."""
         sizes = self.slices or (self.latents,)
         if sum(sizes) != self.latents:
             raise ValueError(f"slices are {sizes}; their sum must be {self.latents}, the latents")
         ends = np.cumsum(sizes).tolist()
-        return [slice(end - size, end) for size, end in zip(sizes, ends)]
+        parts = [slice(end - size, end) for size, end in zip(sizes, ends)]
+        steps = [Step(part, None, part.start) for part in parts]
+        if self.quarters:
+            first = parts[0]
+            steps[:1] = [Step(first, cell, first.stop) for cell in QUARTERS]
+        return steps
+
+    @property
+    def contexts(self) -> list[str]:
+        """The names of the networks of all steps but the first."""
+        quarters = [f"quarter_{i}" for i in range(1, len(QUARTERS))] if self.quarters else []
+        return [*quarters, *(f"context_{i}" for i in range(len(self.slices) - 1))]
 
 
 def _balle(name: str, hyper: str) -> PictureConfig:
@@ -70,7 +101,7 @@ def _balle(name: str, hyper: str) -> PictureConfig:
 # Each paper's transforms and priors; the gain vectors that make the rate variable are ours, and
 # hyper-synthesis is the integer network of HyperSynthesis in all of them.
 CONFIGS = {
-    "photo": PictureConfig("photo", slices=(16, 48, 96, 160)),
+    "photo": PictureConfig("photo", slices=(16, 48, 96, 160), quarters=True),
     # Balle, Laparra and Simoncelli, "End-to-end optimized image compression" (ICLR 2017)
     "factorized": _balle("factorized", "none"),
     # Balle, Minnen, Singh, Hwang and Johnston, "Variational image compression with a scale
@@ -138,10 +169,11 @@ class InstalledModel:
 
     @cached_property
     def contexts(self) -> list[IntegerNetwork]:
-        """The networks that correct the parameters of every slice but the first."""
-        count = len(self.config.parts) - 1 if self.hyper_synthesis else 0
-        return [IntegerNetwork.from_arrays(self._coding_part(f"context_{i}"))
-                for i in range(count)]
+        """The networks that correct the parameters of every step but the first."""
+        if not self.hyper_synthesis:
+            return []
+        return [IntegerNetwork.from_arrays(self._coding_part(name))
+                for name in self.config.contexts]
 
     @cached_property
     def latent_tables(self) -> Tables:
@@ -160,9 +192,9 @@ class InstalledModel:
         return np.exp(table[left] * (1 - share) + table[left + 1] * share)
 
     def distribution(self, parameters: np.ndarray, part: slice, correction=None):
-        """h_s's outputs and a context network's -> of a slice: table index uint8, mean float32.
+        """h_s's outputs and a context network's -> of some channels: index uint8, mean float32.
 
-        Means are exact sixteenths.
+        parameters [..., 2M], correction [..., 2 channels]; means are exact sixteenths.
         """
         kinds = np.split(parameters, 2, -1) if self.config.hyper == "mean-scale" else [parameters]
         own = np.concatenate([kind[..., part] for kind in kinds], -1)
@@ -188,7 +220,7 @@ def _open(path: Path) -> InstalledModel:
     try:
         info = json.loads((path / "model.json").read_text())
         model = InstalledModel(path, info)
-        if len(bytes.fromhex(info["sha256"])) != 32 or not (model.name and model.config.parts):
+        if len(bytes.fromhex(info["sha256"])) != 32 or not (model.name and model.config.steps):
             raise ValueError
         return model
     except OSError:

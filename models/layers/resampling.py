@@ -170,9 +170,7 @@ def _convolve(x, kernel, strides, pads):
         enough = tf.pad(x, [[0, n] for n in lack])
         nothing = tuple(slice(0) if n else slice(None) for n in lack)
         return _convolve(enough, kernel, strides, pads)[nothing]
-    if len(strides) == 2 and _known(pads):
-        return tf.nn.conv2d(x, kernel, strides, pads)
-    x = zero_pad(x, pads)
+    x = zero_pad(x, pads)   # with explicit padding, oneDNN has no gradients (2.14)
     if len(strides) == 2:
         return tf.nn.conv2d(x, kernel, strides, "VALID")
     return tf.nn.conv3d(x, kernel, [1, *strides, 1], "VALID")

@@ -25,7 +25,6 @@ import numpy as np
 import tensorflow as tf
 
 from models import zoo
-from models.image import PictureModel
 from models.training import data as pictures
 from models.training import loop
 from models.training.run import configuration
@@ -135,11 +134,9 @@ def main() -> None:
         return
     config = configuration(args.config)
     start = zoo.find(args.start) if args.start else None
-    run = loop.settings(config, start, seed=1)
+    run = loop.settings(config, start, seed=1, bfloat16=args.bfloat16)
     run["batch"] = args.batch or run["batch"]
-    if args.bfloat16:
-        tf.keras.mixed_precision.set_global_policy("mixed_bfloat16")
-    trainer = loop.Trainer(PictureModel(config.MODEL), run["adam"], run["muon"])
+    trainer = loop.build(config, run)
     if start:
         loop.begin_with(trainer.optimizer, start)
     export(trainer, run, args.module, args.steps, args.pictures, args.bytes)

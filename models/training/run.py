@@ -21,10 +21,12 @@ def configuration(name: str) -> SimpleNamespace:
 
 
 def train_and_export(config: str, data: str, out: str, minutes: float | None = None,
-                     start: str | None = None, resume: bool = False) -> Path:
+                     start: str | None = None, resume: bool = False, bfloat16: bool = False
+                     ) -> Path:
     """Trains, exports, and returns the model's folder, OUT/CONFIG.
 
-    start names an installed model: training begins with those of its weights that fit.
+    start names an installed model: training begins with those of its weights that fit. bfloat16:
+    see loop.train.
 
     Raises:
         ValueError: for an unknown config, or a duration that is not positive; else see loop.train.
@@ -38,7 +40,8 @@ def train_and_export(config: str, data: str, out: str, minutes: float | None = N
 
     from models.training import loop
     model, facts = loop.train(found, data, out, minutes=minutes, start=begin,
-                              resume=resume, console=rich.console.Console(stderr=True))
+                              resume=resume, bfloat16=bfloat16,
+                              console=rich.console.Console(stderr=True))
     folder = Path(out) / config
     zoo.export(model, folder, **facts)
     return folder

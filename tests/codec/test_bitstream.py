@@ -12,10 +12,16 @@ HEADER = Header(("picture", "RGB"), 768, 512, 1024, 42.5, b"\x01\x02\x03\x04", "
 
 def test_a_file_is_these_bytes():
     blob = bitstream.write([Section("H", HEADER.pack()), Section("Z", b"zz")])
-    assert blob[:9] == b"\x89TFC\r\n\x1a\n\x02"
+    assert blob[:9] == b"\x89TFC\r\n\x1a\n\x03"
     header = b"H\x11" + bytes.fromhex("00 8006 8004 0a 802a 01020304") + b"photo"
     assert blob[9:32] == header + struct.pack("<I", zlib.crc32(header))
     assert blob[32:] == b"Z\x02zz" + struct.pack("<I", zlib.crc32(b"Z\x02zz"))
+
+
+@pytest.mark.parametrize("version", [1, 2, 3])
+def test_older_versions_are_read(version):
+    blob = bitstream.write([Section("H", HEADER.pack())])
+    assert bitstream.read(blob[:8] + bytes([version]) + blob[9:]) == [Section("H", HEADER.pack())]
 
 
 def test_everything_but_latents_takes_32_bytes():
@@ -33,7 +39,7 @@ def test_unknown_optional_sections_are_skipped_and_unknown_critical_ones_refused
     (lambda b: b"", "is empty"),
     (lambda b: b"hello", "not a .tfci file"),
     (lambda b: b.replace(b"\r\n", b"\n"), "text-mode transfer"),
-    (lambda b: b[:8] + b"\x03" + b[9:], "version 3 is newer"),
+    (lambda b: b[:8] + b"\x04" + b[9:], "version 4 is newer"),
     (lambda b: b[:8], "cut short"),
     (lambda b: b[:-1], "cut short"),
     (lambda b: b[:9] + b"H\xff\xff\xff\xff\x0f", "cut short or damaged"),

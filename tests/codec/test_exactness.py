@@ -71,7 +71,7 @@ def test_tensorflow_gives_the_same(mode, onednn, threads):
 def test_trained_and_exported_networks_are_one_function():
     model = zoo.find("photo")
     trained = zoo.build(model.config, model.params)
-    assert len(model.contexts) == len(model.config.parts) - 1
+    assert len(model.contexts) == len(model.config.steps) - 1
     for network, exported in zip([trained.hyper_synthesis, *trained.contexts],
                                  [model.hyper_synthesis, *model.contexts]):
         inputs = exported.layers[0].kernel.shape[2]
