@@ -116,8 +116,9 @@ RIVALS: dict[str, Rival] = {
 }
 
 
-def available(names: Sequence[str], model: str = codec.DEFAULT_MODEL):
-    """({name: codec}, {name: why it is absent}); "codec" is ours.
+def available(names: Sequence[str], model: str = codec.DEFAULT_MODEL,
+              qualities: Sequence[float] | None = None):
+    """({name: codec}, {name: why it is absent}); "codec" is ours, with these qualities if given.
 
     Raises:
         ValueError: for a name that is neither.
@@ -128,7 +129,8 @@ def available(names: Sequence[str], model: str = codec.DEFAULT_MODEL):
         if name != "codec" and name not in RIVALS:
             raise ValueError(f"codec {name!r} is not known; known: "
                              + ", ".join(["codec", *RIVALS]))
-        one = Ours(model) if name == "codec" else RIVALS[name]
+        one = (Ours(model, tuple(qualities or Ours.qualities)) if name == "codec"
+               else RIVALS[name])
         try:
             if isinstance(one, Rival):      # ours loads where it is measured: that takes seconds
                 one.load()

@@ -12,9 +12,13 @@ import hashlib
 import json
 import multiprocessing
 import statistics
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+
+import numpy as np
 
 import codec
 from eval import codecs
@@ -102,3 +106,31 @@ def _reset_peak() -> float | None:
 def _mib(field: str) -> float:
     status = Path("/proc/self/status").read_text()
     return int(status.split(field + ":")[1].split()[0]) / 1024
+
+
+def loading(name: str, model: str, repeats: int = REPEATS) -> dict:
+    """What a codec costs before it does anything: seconds from a fresh process, the interpreter's
+    start included, to the end of a 64x64 picture, and MiB at the peak; medians."""
+    seconds, memory = [], []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        done = subprocess.run([sys.executable, "-m", "eval.measure", name, model], check=True,
+                              capture_output=True, text=True)
+        seconds.append(time.perf_counter() - start)
+        memory.append(float(done.stdout.split()[-1]))
+    peak = statistics.median(memory)
+    return {"load_s": round(statistics.median(seconds), 3), "load_mib": peak or None}
+
+
+def main() -> None:
+    name, model = sys.argv[1:]
+    one = codecs.available([name], model)[0][name]
+    one.decode(one.encode(np.zeros([64, 64, 3], np.uint8), one.qualities[0]))
+    try:
+        print(_mib("VmHWM"))
+    except OSError:
+        print(0)
+
+
+if __name__ == "__main__":
+    main()

@@ -41,6 +41,6 @@ def ms_ssim_db(a: np.ndarray, b: np.ndarray) -> float:
     return float("inf") if similar == 1 else float(-10 * np.log10(1 - similar))
 
 
-METRICS = {"psnr": ("PSNR-RGB", psnr), "psnr-y": ("PSNR-Y", psnr_y), "ms-ssim": ("MS-SSIM", ms_ssim),
-           "ms-ssim-db": ("MS-SSIM", ms_ssim_db)}
+METRICS = {"psnr": ("PSNR-RGB", psnr), "psnr-y": ("PSNR-Y", psnr_y),
+           "ms-ssim": ("MS-SSIM", ms_ssim), "ms-ssim-db": ("MS-SSIM", ms_ssim_db)}
 """Name on the command line -> (what it is called, function); all but ms-ssim are in dB."""

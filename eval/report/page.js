@@ -49,12 +49,15 @@ function draw() {
                    hovertemplate: "%{x:.3f} bpp, %{y:.2f}"});
     }
   }
+  const seen = traces.flatMap(({x, y}) => y.filter((_, i) => x[i] <= 2 && isFinite(y[i])));
+  const [low, high] = [Math.min(...seen), Math.max(...seen)], room = (high - low) / 20;
   const ink = dark() ? "#ddd" : "#222", grid = dark() ? "#333" : "#ddd";
   Plotly.react("curves", traces, {
     paper_bgcolor: "transparent", plot_bgcolor: "transparent", font: {color: ink},
     xaxis: {title: {text: "bits per pixel"}, range: [0, 2], gridcolor: grid, zerolinecolor: grid},
-    yaxis: {title: {text: metric.selectedOptions[0].text}, gridcolor: grid, zerolinecolor: grid},
-    margin: {t: 10, r: 10}, hovermode: "closest", uirevision: metric.value + picture.value,
+    yaxis: {title: {text: metric.selectedOptions[0].text}, range: [low - room, high + room],
+            gridcolor: grid, zerolinecolor: grid},
+    margin: {t: 40, r: 10}, hovermode: "closest", uirevision: metric.value + picture.value,
   }, {responsive: true, displaylogo: false});
 }
 

@@ -15,7 +15,7 @@ from PIL import Image
 
 import codec
 from eval.report.figures import label
-from eval.report.summary import BASE, LEVELS, common_pictures
+from eval.report.summary import BASE, LEVELS, NONE, common_pictures
 
 HERE = Path(__file__).parent
 CROP = 384              # pixels shown of a picture, each way
@@ -61,25 +61,21 @@ def _view(path: Path, found: dict) -> dict | None:
             images.append({"label": f"{name}, {len(blob):,} bytes",
                            "source": _source(one.decode(blob))})
             size = size or len(blob)
-        except Exception:       # its failure is told where it was measured  # noqa: S112
+        except Exception:       # its failure is told where it was measured
             continue
     return {"picture": path.name, "images": [*images[1:], images[0]]}
 
 
 def nearest(one, pixels: np.ndarray, size: float) -> bytes:
     """The file of a codec whose size is nearest to `size` bytes, by bisection of its quality."""
-    rising = one.qualities[0] < one.qualities[-1]
-    low, high = sorted((one.qualities[0], one.qualities[-1]))
-    best = b""
+    ends, best = [one.qualities[0], one.qualities[-1]], b""      # of small files, of large ones
+    whole = all(isinstance(quality, int) for quality in one.qualities)
     for _ in range(8):
-        middle = (low + high) / 2 if not rising or high - low <= 1 else round((low + high) / 2)
-        blob = one.encode(pixels, middle)
+        middle = sum(ends) / 2
+        blob = one.encode(pixels, round(middle) if whole else middle)
         if not best or abs(len(blob) - size) < abs(len(best) - size):
             best = blob
-        if (len(blob) < size) == rising:
-            low = middle
-        else:
-            high = middle
+        ends[len(blob) > size] = middle
     return best
 
 
@@ -93,10 +89,10 @@ def _source(pixels: np.ndarray) -> str:
 def _about(results: dict) -> str:
     count = len(results["pictures"])
     return html.escape(
-        f"{count} picture{'s' if count != 1 else ''} of {results['folder']}. Every measured point is "
-        f"a real file that was decoded again; its rate is the whole file, container included. Curves "
-        f"are means over pictures of bits per pixel and of the metric at each quality. Published "
-        f"curves, where there are any, are dashed: nothing of them was measured here.")
+        f"{count} picture{'s' if count != 1 else ''} of {results['folder']}. Every measured point "
+        f"is a real file that was decoded again; its rate is the whole file, container included. "
+        f"Curves are means over pictures of bits per pixel and of the metric at each quality. "
+        f"Published curves, where there are any, are dashed: nothing of them was measured here.")
 
 
 def _explained(results: dict) -> str:
@@ -104,10 +100,10 @@ def _explained(results: dict) -> str:
     return html.escape(
         f"BD-rate: bytes that codec needs more than the named one at equal quality, of the mean "
         f"curves between {low:g} and {high:g} bits per pixel, by PCHIP over the dB named below it, "
-        f"which both reach; under two points there, no number. In brackets, 95 % of the BD-rates of "
-        f"{len(results['pictures'])} pictures drawn again. Bytes: at equal PSNR, relative to {BASE}. "
-        f"Seconds and MiB: of a call, mean over all its files of the median of "
-        f"{results['repeats']}, loading the model kept apart; MiB are what a call adds at its peak.")
+        f"which both reach; under two points there, no number. In brackets, 95 % of the BD-rates "
+        f"of {len(results['pictures'])} pictures drawn again. Bytes: at equal PSNR, relative to "
+        f"{BASE}. Seconds and MiB: of a call, mean over all files of the median of "
+        f"{results['repeats']}, loading kept apart; MiB are what a call adds at its peak.")
 
 
 def _summary(rows: list[dict], results: dict) -> str:
@@ -141,7 +137,8 @@ def _rate(found: dict) -> str:
 
 
 def _cell(value, shown) -> str:
-    return f'<td data-value="{"" if value is None else html.escape(str(value))}">{shown or "–"}</td>'
+    key = "" if value is None else html.escape(str(value))
+    return f'<td data-value="{key}">{shown or NONE}</td>'
 
 
 def _codecs(results: dict) -> str:
@@ -149,7 +146,7 @@ def _codecs(results: dict) -> str:
             "<th>load (MiB)</th></tr>"]
     for name, about in results["codecs"].items():
         values = [name, about["version"], about["settings"], f"{about['load_s']:.2f}",
-                  "–" if about["load_mib"] is None else f"{about['load_mib']:.0f}"]
+                  NONE if about["load_mib"] is None else f"{about['load_mib']:.0f}"]
         rows.append("<tr>" + "".join(f"<td>{html.escape(v)}</td>" for v in values) + "</tr>")
     return "".join(rows)
 

@@ -11,6 +11,7 @@ from eval.bd_rate import Difference, compare, compare_pictures, rate_at
 
 LEVELS = (30.0, 34.0, 38.0)         # dB at which bytes are compared
 BASE = "JPEG 4:2:0"                 # what savings are told against
+NONE = "\u2013"                     # where there is no number
 DB_METRICS = ("psnr", "psnr-y", "ms-ssim-db")
 
 
@@ -104,3 +105,20 @@ def published(path: str | Path) -> dict[str, list]:
                 point = float(row["bpp"]), float(row["psnr_rgb"])
                 curves.setdefault(row["codec"], []).append(point)
     return curves
+
+
+def compare_results(old: dict, new: dict, name: str = "codec") -> dict[str, Difference | None]:
+    """What a codec costs in new results more than in old ones, by metric, on common pictures.
+
+    Raises:
+        ValueError: if they have no picture or metric in common.
+    """
+    pictures = [n for n in common_pictures(old["points"], [name])
+                if n in common_pictures(new["points"], [name])]
+    metrics = [m for m in old["metrics"] if m in new["metrics"] and m in DB_METRICS]
+    if not pictures or not metrics:
+        raise ValueError(f"no {'metrics' if pictures else 'pictures'} in common")
+    bpp = max(old["bpp"][0], new["bpp"][0]), min(old["bpp"][1], new["bpp"][1])
+    return {metric: compare_pictures(
+        *(points_of(one["points"], name, metric, pictures) for one in (old, new)), bpp)
+        for metric in metrics}
