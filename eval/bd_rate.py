@@ -16,6 +16,7 @@ from scipy.interpolate import PchipInterpolator
 
 LEAST_POINTS = 2        # of each curve inside the overlap, or there is no number
 BOOTSTRAP = 1000
+_PCHIP: dict = dict(method="pchip", require_matching_points=False, min_overlap=0)
 
 
 @dataclass(frozen=True)
@@ -43,14 +44,11 @@ def compare(anchor, test, bpp: tuple[float, float] = (0.0, np.inf)) -> Differenc
     True
     """
     from bjontegaard import bd_psnr, bd_rate
-    curves = [_cut(curve, *bpp) for curve in (anchor, test)]
-    low, high = max(c[0, 1] for c in curves), min(c[-1, 1] for c in curves)
-    if any(((c[:, 1] >= low) & (c[:, 1] <= high)).sum() < LEAST_POINTS for c in curves):
+    overlap = _overlap(anchor, test, bpp)
+    if overlap is None:
         return None
-    values = [column for curve in curves for column in curve.T]
-    rate, quality = (float(bd(*values, method="pchip", require_matching_points=False,
-                              min_overlap=0)) for bd in (bd_rate, bd_psnr))
-    return Difference(rate, quality, (float(low), float(high)))
+    values, db = overlap
+    return Difference(float(bd_rate(*values, **_PCHIP)), float(bd_psnr(*values, **_PCHIP)), db)
 
 
 def compare_pictures(anchor: np.ndarray, test: np.ndarray,
@@ -62,12 +60,13 @@ def compare_pictures(anchor: np.ndarray, test: np.ndarray,
     found = compare(anchor.mean(1), test.mean(1), bpp)
     if found is None:
         return None
+    from bjontegaard import bd_rate
     rng, count, rates = np.random.default_rng(seed), anchor.shape[1], []
     for _ in range(BOOTSTRAP):
         drawn = rng.integers(count, size=count)
-        again = compare(anchor[:, drawn].mean(1), test[:, drawn].mean(1), bpp)
-        if again:
-            rates.append(again.rate)
+        overlap = _overlap(anchor[:, drawn].mean(1), test[:, drawn].mean(1), bpp)
+        if overlap:
+            rates.append(bd_rate(*overlap[0], **_PCHIP))
     low, high = np.percentile(rates, [2.5, 97.5])
     return Difference(found.rate, found.quality, found.db, (float(low), float(high)))
 
@@ -82,6 +81,15 @@ def rate_at(curve, db: float) -> float | None:
     if len(rate) < 2 or not quality[0] <= db <= quality[-1]:
         return None
     return float(np.exp(PchipInterpolator(quality, np.log(rate))(db)))
+
+
+def _overlap(anchor, test, bpp: tuple[float, float]):
+    """([rate, dB, rate, dB] of both curves, cut; the dB that both reach), or None without enough."""
+    curves = [_cut(curve, *bpp) for curve in (anchor, test)]
+    low, high = max(c[0, 1] for c in curves), min(c[-1, 1] for c in curves)
+    if any(((c[:, 1] >= low) & (c[:, 1] <= high)).sum() < LEAST_POINTS for c in curves):
+        return None
+    return [column for curve in curves for column in curve.T], (float(low), float(high))
 
 
 def _rising(curve) -> tuple[np.ndarray, np.ndarray]:

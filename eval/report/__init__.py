@@ -73,9 +73,36 @@ def run(folder: str | Path, out: str | Path, names: Sequence[str] = ("codec", *c
     return results
 
 
-def show(results: dict, console: Console) -> None:
+def compare_files(old: str | Path, new: str | Path, margin: float) -> bool:
+    """Prints what changed from one results.json to another; whether it stayed within `margin`.
+
+    Raises:
+        OSError, ValueError: if one is no such file, or they have nothing in common.
+    """
+    results = []
+    for path in (old, new):
+        try:
+            results.append(json.loads(Path(path).read_text()))
+            results[-1]["points"], results[-1]["metrics"]
+        except (KeyError, TypeError, ValueError):
+            raise ValueError(f"{path}: is no results.json of codec evaluate") from None
+    within = True
+    for metric, found in compare_results(*results).items():
+        name = figures.label(metric)
+        if found is None:
+            print(f"{name}: no overlap of at least two points")
+            within = False
+            continue
+        low, high = found.interval or (found.rate, found.rate)
+        print(f"{name}: BD-rate {found.rate:+.2f} % [{low:+.2f}, {high:+.2f}], "
+              f"{found.quality:+.3f} dB, over {found.db[0]:.1f} to {found.db[1]:.1f} dB")
+        within &= found.rate <= margin
+    return within
+
+
+def show(results: dict, console: Console | None = None) -> None:
     """The summary as a table on a terminal."""
-    view = Table()
+    console, view = console or Console(), Table()
     for head in ("codec", "BD-rate, PSNR", "95 %", "over (dB)", "encode (s)", "decode (s)"):
         view.add_column(head, justify="left" if head == "codec" else "right")
     for row in results["summary"]:

@@ -41,7 +41,8 @@ def against(points: list[dict], anchor: str, test: str, metric: str,
     pictures = common_pictures(points, [anchor, test])
     if not pictures:
         return None
-    return compare_pictures(*(points_of(points, n, metric, pictures) for n in (anchor, test)), bpp)
+    curves = [points_of(points, name, metric, pictures) for name in (anchor, test)]
+    return compare_pictures(curves[0], curves[1], bpp)
 
 
 def table(results: dict, test: str = "codec") -> list[dict]:
@@ -119,6 +120,6 @@ def compare_results(old: dict, new: dict, name: str = "codec") -> dict[str, Diff
     if not pictures or not metrics:
         raise ValueError(f"no {'metrics' if pictures else 'pictures'} in common")
     bpp = max(old["bpp"][0], new["bpp"][0]), min(old["bpp"][1], new["bpp"][1])
-    return {metric: compare_pictures(
-        *(points_of(one["points"], name, metric, pictures) for one in (old, new)), bpp)
-        for metric in metrics}
+    return {metric: compare_pictures(points_of(old["points"], name, metric, pictures),
+                                     points_of(new["points"], name, metric, pictures), bpp)
+            for metric in metrics}
