@@ -220,7 +220,8 @@ def evaluate(args) -> None:
         sys.exit(2)
     try:
         if args.compare:
-            sys.exit(0 if report.compare_files(*args.compare, args.margin) else 1)
+            old, new = args.compare
+            sys.exit(0 if report.compare_files(old, new, args.margin) else 1)
         wanted = {"names": args.codecs, "metrics": args.metrics, "bpp": args.bpp}
         results = report.run(
             args.data, args.output, model=args.model, qualities=args.qualities,

@@ -84,7 +84,7 @@ def rate_at(curve, db: float) -> float | None:
 
 
 def _overlap(anchor, test, bpp: tuple[float, float]):
-    """([rate, dB, rate, dB] of both curves, cut; the dB that both reach), or None without enough."""
+    """([rate, dB, rate, dB] of both curves, cut; the dB that both reach), or None if too few."""
     curves = [_cut(curve, *bpp) for curve in (anchor, test)]
     low, high = max(c[0, 1] for c in curves), min(c[-1, 1] for c in curves)
     if any(((c[:, 1] >= low) & (c[:, 1] <= high)).sum() < LEAST_POINTS for c in curves):

@@ -57,7 +57,7 @@ def _view(path: Path, found: dict) -> dict | None:
     for name, one in found.items():
         try:
             wanted = size or VIEW_BPP / 8 * pixels.shape[0] * pixels.shape[1]
-            blob = nearest(one, pixels, wanted)
+            _, blob = nearest(one, pixels, wanted)
             images.append({"label": f"{name}, {len(blob):,} bytes",
                            "source": _source(one.decode(blob))})
             size = size or len(blob)
@@ -66,15 +66,16 @@ def _view(path: Path, found: dict) -> dict | None:
     return {"picture": path.name, "images": [*images[1:], images[0]]}
 
 
-def nearest(one, pixels: np.ndarray, size: float) -> bytes:
-    """The file of a codec whose size is nearest to `size` bytes, by bisection of its quality."""
-    ends, best = [one.qualities[0], one.qualities[-1]], b""      # of small files, of large ones
+def nearest(one, pixels: np.ndarray, size: float) -> tuple[float, bytes]:
+    """(quality, file) of a codec, nearest to `size` bytes, by bisection of its quality."""
+    ends, best = [one.qualities[0], one.qualities[-1]], (0.0, b"")      # of small files, of large
     whole = all(isinstance(quality, int) for quality in one.qualities)
     for _ in range(8):
         middle = sum(ends) / 2
-        blob = one.encode(pixels, round(middle) if whole else middle)
-        if not best or abs(len(blob) - size) < abs(len(best) - size):
-            best = blob
+        quality = round(middle) if whole else middle
+        blob = one.encode(pixels, quality)
+        if not best[1] or abs(len(blob) - size) < abs(len(best[1]) - size):
+            best = quality, blob
         ends[len(blob) > size] = middle
     return best
 
