@@ -91,6 +91,26 @@ def _parser() -> argparse_flags.ArgumentParser:
             arg("--start", metavar="MODEL", help="begin with the weights of an installed model"),
             arg("--bfloat16", action="store_true", help="compute in 16 bits, where that is faster"),
             arg("--resume", action="store_true", help="go on from DIR's checkpoint")]),
+        evaluate: ("Rate-distortion report: page, JSON, CSV, curves.", [
+            arg("data", nargs="?", metavar="FOLDER", help="pictures to measure on"),
+            arg("-o", dest="output", default="report", metavar="DIR", help="default %(default)s"),
+            arg("--codecs", type=_list, metavar="A,B", help="default: codec (ours) and all rivals"),
+            arg("--qualities", type=_qualities, metavar="Q,Q", help="of codec"),
+            arg("--metrics", type=_list, metavar="M,M",
+                help="of psnr, psnr-y, ms-ssim, ms-ssim-db; default: all"),
+            arg("--model", default=codec.DEFAULT_MODEL, metavar="NAME|DIR",
+                help="default %(default)s"),
+            arg("--published", metavar="CSV", help="published curves too; kodak: those we have"),
+            arg("--bpp", type=_amount, nargs=2, metavar=("LOW", "HIGH"),
+                help="rates that BD-rates are taken between; default 0.1 1.5"),
+            arg("--jobs", type=_positive, default=1, metavar="N", help="processes"),
+            arg("--repeats", type=_positive, default=3, metavar="N",
+                help="runs that times are medians of (default %(default)s)"),
+            arg("--resume", action="store_true", help="go on with what DIR holds"),
+            arg("--compare", nargs=2, metavar=("OLD", "NEW"),
+                help="two results.json; exit status 1 if NEW is worse"),
+            arg("--margin", type=_amount, default=1.0, metavar="PERCENT",
+                help="by more than this BD-rate (default %(default)s)")]),
         demo: ("A photograph through all of it, with a side-by-side page.", [
             arg("picture", nargs="?", metavar="PICTURE", help="default: a scikit-image sample"),
             arg("-o", dest="output", default="codec-demo", metavar="DIR",
@@ -191,6 +211,27 @@ def train(args) -> None:
     except (OSError, ValueError, FloatingPointError) as error:
         raise CodecError(str(error)) from None
     print(f"{path}: ready; use it as codec compress --model {path} ...")
+
+
+def evaluate(args) -> None:
+    from eval import report
+    if bool(args.compare) == bool(args.data):
+        _complain("give a FOLDER, or --compare OLD NEW")
+        sys.exit(2)
+    try:
+        if args.compare:
+            old, new = args.compare
+            sys.exit(0 if report.compare_files(old, new, args.margin) else 1)
+        wanted = {"names": args.codecs, "metrics": args.metrics, "bpp": args.bpp}
+        results = report.run(
+            args.data, args.output, model=args.model, qualities=args.qualities,
+            curves=report.KODAK if args.published == "kodak" else args.published, jobs=args.jobs,
+            repeats=args.repeats, resume=args.resume, **{k: v for k, v in wanted.items() if v})
+    except (OSError, ValueError) as error:
+        raise CodecError(str(error)) from None
+    report.show(results)
+    print(Path(args.output) / "report.html")
+    sys.exit(1 if any("error" in point for point in results["points"]) else 0)
 
 
 def demo(args) -> None:
@@ -296,6 +337,14 @@ def _positive(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text} is not allowed; it must be 1 or more")
     return int(text)
+
+
+def _list(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",")]
+
+
+def _qualities(text: str) -> list[float]:
+    return sorted(_quality(part) for part in _list(text))
 
 
 def _quality(text: str) -> float:

@@ -1,0 +1,24 @@
+"""Folders of pictures to measure on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".ppm", ".avif"}
+
+
+def pictures(folder: str | Path) -> list[Path]:
+    """The picture files of a folder, or one file, in the order of their names.
+
+    Raises:
+        FileNotFoundError: if there is no such folder or file.
+        ValueError: if it holds no picture.
+    """
+    folder = Path(folder)
+    if not folder.exists():
+        raise FileNotFoundError(f"{folder}: no such folder or file")
+    paths = sorted(p for p in folder.iterdir() if p.suffix.lower() in SUFFIXES) \
+        if folder.is_dir() else [folder]
+    if not paths:
+        raise ValueError(f"{folder}: holds no picture; known are {', '.join(sorted(SUFFIXES))}")
+    return paths

@@ -1,0 +1,43 @@
+"""Curves as SVG and PNG, for documents."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from eval.metrics import METRICS
+from eval.report.summary import common_pictures, curve
+
+
+def label(metric: str) -> str:
+    """What an axis is called."""
+    return METRICS[metric][0] + ("" if metric == "ms-ssim" else " (dB)")
+
+
+def write(results: dict, folder: Path) -> list[Path]:
+    """curves-METRIC.svg and .png for each metric; returns their paths.
+
+    Measured curves are solid, published ones dashed; means over the pictures that all codecs
+    managed. The same results give the same bytes.
+    """
+    import matplotlib
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+    made = []
+    names = list(results["codecs"])
+    pictures = common_pictures(results["points"], names)
+    for metric in results["metrics"] if pictures else ():
+        with pyplot.rc_context({"svg.hashsalt": "codec", "font.size": 9}):
+            figure, axes = pyplot.subplots(figsize=(7, 5), layout="constrained")
+            for name in names:
+                rate, value = zip(*curve(results["points"], name, metric, pictures))
+                axes.plot(rate, value, ".-", label=name, zorder=3 if name == "codec" else 2)
+            for name, points in results["published"].items() if metric == "psnr" else ():
+                axes.plot(*zip(*sorted(points)), "--", lw=1, label=f"{name} (published)")
+            axes.set(xlabel="bits per pixel", ylabel=label(metric), xlim=(0, 2))
+            axes.grid(alpha=0.3)
+            axes.legend()
+            for kind, metadata in ("svg", {"Date": None}), ("png", {"Software": None}):
+                made.append(folder / f"curves-{metric}.{kind}")
+                figure.savefig(made[-1], metadata=metadata, dpi=120)
+            pyplot.close(figure)
+    return made

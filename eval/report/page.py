@@ -1,0 +1,162 @@
+"""report.html: one file, no request to anywhere."""
+
+from __future__ import annotations
+
+import base64
+import html
+import io
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from string import Template
+
+import numpy as np
+from PIL import Image
+
+import codec
+from eval.report.figures import label
+from eval.report.summary import BASE, LEVELS, NONE, common_pictures
+
+HERE = Path(__file__).parent
+CROP = 384              # pixels shown of a picture, each way
+VIEWS = 3
+VIEW_BPP = 0.3          # about the rate of the pictures shown
+
+
+def write(results: dict, rows: list[dict], paths: Sequence[Path], found: dict,
+          path: Path) -> None:
+    """The page of measured results and their summary `rows`; found: the codecs by name."""
+    from plotly.offline import get_plotlyjs
+    embedded = {
+        "metrics": {m: label(m) for m in results["metrics"]}, "codecs": list(results["codecs"]),
+        "pictures": common_pictures(results["points"], list(results["codecs"])),
+        "points": results["points"], "published": results["published"],
+        "views": [view for view in map(_view, *zip(*_shown(paths, found))) if view]
+        if found else []}
+    page = Template((HERE / "page.html").read_text()).substitute(
+        title=html.escape(results["title"]), about=_about(results), explained=_explained(results),
+        summary=_summary(rows, results), codecs=_codecs(results), problems=_problems(results),
+        results=json.dumps(embedded).replace("<", "\\u003c"), plotly=get_plotlyjs(),
+        script=(HERE / "page.js").read_text())
+    path.write_text(page)
+
+
+def _shown(paths: Sequence[Path], found: dict):
+    """A few of the pictures, spread over the folder."""
+    chosen = np.linspace(0, len(paths) - 1, min(VIEWS, len(paths))).round().astype(int)
+    return [(paths[i], found) for i in chosen]
+
+
+def _view(path: Path, found: dict) -> dict | None:
+    """The middle of a picture, original and of every codec at the file size of the first."""
+    try:
+        pixels = codec.read_picture(path).pixels
+    except (codec.CodecError, OSError):
+        return None
+    images, size = [{"label": "original", "source": _source(pixels)}], None
+    for name, one in found.items():
+        try:
+            wanted = size or VIEW_BPP / 8 * pixels.shape[0] * pixels.shape[1]
+            _, blob = nearest(one, pixels, wanted)
+            images.append({"label": f"{name}, {len(blob):,} bytes",
+                           "source": _source(one.decode(blob))})
+            size = size or len(blob)
+        except Exception:       # its failure is told where it was measured
+            continue
+    return {"picture": path.name, "images": [*images[1:], images[0]]}
+
+
+def nearest(one, pixels: np.ndarray, size: float) -> tuple[float, bytes]:
+    """(quality, file) of a codec, nearest to `size` bytes, by bisection of its quality."""
+    ends, best = [one.qualities[0], one.qualities[-1]], (0.0, b"")      # of small files, of large
+    whole = all(isinstance(quality, int) for quality in one.qualities)
+    for _ in range(8):
+        middle = sum(ends) / 2
+        quality = round(middle) if whole else middle
+        blob = one.encode(pixels, quality)
+        if not best[1] or abs(len(blob) - size) < abs(len(best[1]) - size):
+            best = quality, blob
+        ends[len(blob) > size] = middle
+    return best
+
+
+def _source(pixels: np.ndarray) -> str:
+    top, left = (max(0, (n - CROP) // 2) for n in pixels.shape[:2])
+    out = io.BytesIO()
+    Image.fromarray(pixels[top:top + CROP, left:left + CROP]).save(out, "WEBP", lossless=True)
+    return "data:image/webp;base64," + base64.b64encode(out.getvalue()).decode()
+
+
+def _about(results: dict) -> str:
+    count = len(results["pictures"])
+    return html.escape(
+        f"{count} picture{'s' if count != 1 else ''} of {results['folder']}. Every measured point "
+        f"is a real file that was decoded again; its rate is the whole file, container included. "
+        f"Curves are means over pictures of bits per pixel and of the metric at each quality. "
+        f"Published curves, where there are any, are dashed: nothing of them was measured here.")
+
+
+def _explained(results: dict) -> str:
+    low, high = results["bpp"]
+    return html.escape(
+        f"BD-rate: bytes that codec needs more than the named one at equal quality, of the mean "
+        f"curves between {low:g} and {high:g} bits per pixel, by PCHIP over the dB named below it, "
+        f"which both reach; under two points there, no number. In brackets, 95 % of the BD-rates "
+        f"of {len(results['pictures'])} pictures drawn again. Bytes: at equal PSNR, relative to "
+        f"{BASE}. Seconds and MiB: of a call, mean over all files of the median of "
+        f"{results['repeats']}, loading kept apart; MiB are what a call adds at its peak.")
+
+
+def _summary(rows: list[dict], results: dict) -> str:
+    metrics = [m for m in results["metrics"] if any(m in row["rate"] for row in rows)]
+    heads = ["codec", *(f"BD-rate, {label(m).replace(' (dB)', '')}" for m in metrics),
+             *(f"bytes at {level:g} dB" for level in LEVELS), "encode (s)", "decode (s)",
+             "encode (MiB)", "decode (MiB)"]
+    out = ["<thead><tr>", *(f'<th><button type="button">{html.escape(h)}</button></th>'
+                            for h in heads), "</tr></thead><tbody>"]
+    for row in rows:
+        name = row["codec"] + (" (published)" if row["kind"] == "published" else "")
+        cells = [_cell(name, html.escape(name))]
+        for metric in metrics:
+            found = row["rate"].get(metric)
+            cells.append(_cell(found and found["rate"], found and _rate(found)))
+        for level in LEVELS:
+            value = row["at"].get(f"{level:g}")
+            cells.append(_cell(value, value and f"{100 * value:.1f} %"))
+        for cost, form in (("encode_s", ".3f"), ("decode_s", ".3f"), ("encode_mib", ".0f"),
+                           ("decode_mib", ".0f")):
+            value = row.get(cost)
+            cells.append(_cell(value, None if value is None else f"{value:{form}}"))
+        out += ["<tr>", *cells, "</tr>"]
+    return "".join([*out, "</tbody>"])
+
+
+def _rate(found: dict) -> str:
+    interval = "[{:+.1f}, {:+.1f}], ".format(*found["interval"]) if found["interval"] else ""
+    return (f"{found['rate']:+.1f} %<br><small>{interval}"
+            f"{found['db'][0]:.1f} to {found['db'][1]:.1f} dB</small>")
+
+
+def _cell(value, shown) -> str:
+    key = "" if value is None else html.escape(str(value))
+    return f'<td data-value="{key}">{shown or NONE}</td>'
+
+
+def _codecs(results: dict) -> str:
+    rows = ["<tr><th>codec</th><th>version</th><th>settings</th><th>load (s)</th>"
+            "<th>load (MiB)</th></tr>"]
+    for name, about in results["codecs"].items():
+        values = [name, about["version"], about["settings"], f"{about['load_s']:.2f}",
+                  NONE if about["load_mib"] is None else f"{about['load_mib']:.0f}"]
+        rows.append("<tr>" + "".join(f"<td>{html.escape(v)}</td>" for v in values) + "</tr>")
+    return "".join(rows)
+
+
+def _problems(results: dict) -> str:
+    lines = [f"{name}: absent, {why}" for name, why in results["absent"].items()]
+    lines += [f"{p['codec']}, {p['picture']}: {p['error']}" for p in results["points"]
+              if "error" in p]
+    if not lines:
+        return ""
+    items = "".join(f"<li>{html.escape(line)}</li>" for line in lines)
+    return f"<h2>Absent or failed</h2><ul>{items}</ul>"
