@@ -108,7 +108,7 @@ def _mib(field: str) -> float:
     return int(status.split(field + ":")[1].split()[0]) / 1024
 
 
-def loading(name: str, model: str, repeats: int = REPEATS) -> dict:
+def loading(name: str, model: str, repeats: int) -> dict:
     """What a codec costs before it does anything: seconds from a fresh process, the interpreter's
     start included, to the end of a 64x64 picture, and MiB at the peak; medians."""
     seconds, memory = [], []

@@ -55,7 +55,7 @@ def run(folder: str | Path, out: str | Path, names: Sequence[str] = ("codec", *c
         "pictures": [path.name for path in paths], "metrics": list(metrics), "bpp": list(bpp),
         "repeats": repeats, "jobs": jobs, "machine": _machine(),
         "codecs": {name: {"version": one.version, "settings": one.settings,
-                          **measure.loading(name, model)} for name, one in found.items()},
+                          **measure.loading(name, model, repeats)} for name, one in found.items()},
         "absent": absent, "published": published(curves) if curves else {}, "points": []}
     console = console or Console(stderr=True)
     with Progress(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(),
