@@ -122,39 +122,42 @@ class PictureModel(tf.Module):
         shape, bits = tf.shape(y), 0.0
         features = self.hyper_synthesis.hidden(z_hat)
         parameters = self.hyper_synthesis.output(features)[:, :shape[1], :shape[2]]
-        features, decoded, shown = features[:, :shape[1], :shape[2]], [], []
+        features = features[:, :shape[1], :shape[2]]
+        y, parameters = self._slices(y), self._slices(parameters)
+        decoded, shown = {}, {}         # by the first channel of a slice
         for i, (part, cell, _) in enumerate(self.config.steps):
-            own = self._of_slice(parameters, part)
+            at, own = part.start, parameters[part.start]
             if i:
-                own += self.contexts[i - 1](tf.concat([features, *shown], -1))
+                own += self.contexts[i - 1](tf.concat([features, *shown.values()], -1))
             index, mean = own, 0.0
             if self.config.hyper == "mean-scale":
                 index, mean = tf.split(own, 2, -1)
                 mean /= MEAN_UNITS
             index = tfc.upper_bound(tfc.lower_bound(index, 0.0), priors.SCALES - 1.0)
-            centred = y[..., part] - mean
+            centred = y[at] - mean
             symbols = straight_through_round(centred)
-            here = _cells(cell, shape)
             likelihood = logistic_likelihood(noisy(centred, symbols, seed, 1 + i), index)
-            bits += total_bits(tf.where(here, likelihood, 1.0))
-            again = cell is not None and i > 0      # more cells of a slice that is begun
-            latents = tf.where(here, symbols + mean, decoded.pop() if again else 0.0)
-            decoded.append(latents)
-            shown[len(decoded) - 1:] = [integer_training.compand(latents * MEAN_UNITS)]
-        return tf.concat(decoded, -1), bits
+            bits += total_bits(_at_cells(cell, likelihood, 1.0))
+            decoded[at] = _at_cells(cell, symbols + mean, decoded.get(at, 0.0))
+            shown[at] = integer_training.compand(decoded[at] * MEAN_UNITS)
+        return tf.concat(list(decoded.values()), -1), bits
 
-    def _of_slice(self, parameters, part: slice):
-        """The outputs of h_s, [indexes of M, means of M], that belong to a slice."""
-        kinds = 2 if self.config.hyper == "mean-scale" else 1
-        return tf.concat([k[..., part] for k in tf.split(parameters, kinds, -1)], -1)
+    def _slices(self, x) -> dict:
+        """[B, h, w, M], or the outputs of h_s [indexes of M, means of M], by the first channel of
+        a slice."""
+        sizes = self.config.slices or (self.config.latents,)
+        kinds = x.shape[-1] // self.config.latents
+        pieces = tf.split(x, sizes * kinds, -1)     # its gradient is one concat, unlike x[..., a:b]
+        starts = np.cumsum((0, *sizes[:-1])).tolist()
+        return {start: tf.concat(pieces[i::len(sizes)], -1) for i, start in enumerate(starts)}
 
 
-def _cells(cell: tuple[int, int] | None, shape):
-    """[1, h, w, 1]: where [B, h, w, M] has this row and column of every 2x2; None: everywhere."""
+def _at_cells(cell: tuple[int, int] | None, value, other):
+    """value [B, h, w, C] at this row and column of every 2x2 (None: everywhere), else other."""
     if cell is None:
-        return True
-    rows, columns = (tf.equal(tf.range(shape[1 + i]) % 2, cell[i]) for i in range(2))
-    return (rows[:, None] & columns)[None, ..., None]
+        return value
+    rows, columns = (tf.equal(tf.range(tf.shape(value)[1 + i]) % 2, cell[i]) for i in range(2))
+    return tf.where((rows[:, None] & columns)[None, ..., None], value, other)
 
 
 def noisy(value, symbols, seed, stream):

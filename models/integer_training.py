@@ -38,6 +38,7 @@ class TrainedIntegerNetwork(tf.Module):
                  offset: np.ndarray):
         super().__init__(name=name)
         self.upsampling = [up for *_, up in shapes]
+        self.dtype = tf.keras.mixed_precision.global_policy().compute_dtype
         self.inputs = [(input_max, input_bits)] + [(HIDDEN_MAX, HIDDEN_BITS)] * (len(shapes) - 1)
         self.scale, self.offset = scale.astype(np.float32), offset.astype(np.float32)
         init = [tf.keras.initializers.GlorotUniform()((k, k, i, o)) for k, i, o, _ in shapes]
@@ -71,7 +72,7 @@ class TrainedIntegerNetwork(tf.Module):
 
     def _apply(self, i: int, x):
         kernel, bias, shift = self._layer(i)
-        x = tf.nn.conv2d(x, kernel, 1, "SAME") + bias
+        x = exact_conv(x, kernel, self.dtype) + bias
         x = straight_through_floor(x * _power_of_two(-shift))
         low, high = self._clip(i)
         x = tfc.upper_bound(tfc.lower_bound(x, low), high)
@@ -131,6 +132,28 @@ def straight_through_round(x):
 def straight_through_floor(x):
     """floor(x), with the gradient of x."""
     return x + tf.stop_gradient(tf.floor(x) - x)
+
+
+def exact_conv(x, kernel, dtype=tf.float32):
+    """Convolution in float32, where integers are exact, with gradients computed in dtype.
+
+    >>> exact_conv(tf.fill([1, 1, 2, 1], 3.0), tf.fill([1, 1, 1, 1], 5.0)).numpy().ravel().tolist()
+    [15.0, 15.0]
+    """
+    @tf.custom_gradient
+    def conv(x, kernel):
+        def gradient(g):
+            low_x, low_kernel, low_g = (tf.cast(v, dtype) for v in (x, kernel, g))
+            strides = [1, 1, 1, 1]
+            to_x = tf.raw_ops.Conv2DBackpropInput(
+                input_sizes=tf.shape(x), filter=low_kernel, out_backprop=low_g, strides=strides,
+                padding="SAME")
+            to_kernel = tf.raw_ops.Conv2DBackpropFilter(
+                input=low_x, filter_sizes=tf.shape(kernel), out_backprop=low_g, strides=strides,
+                padding="SAME")
+            return tf.cast(to_x, tf.float32), tf.cast(to_kernel, tf.float32)
+        return tf.nn.conv2d(x, kernel, 1, "SAME"), gradient
+    return conv(x, kernel)
 
 
 def compand(latents):

@@ -21,7 +21,7 @@ SMALL_START = 0.05      # the network's last layers start near zero: begin as th
 
 @tf.custom_gradient
 def leaky_relu(x):
-    """max(x, x / 5), with a gradient by products: TensorFlow's own is ten times slower in bfloat16.
+    """max(x, x / 5), with a gradient by products: TensorFlow's own is slow in bfloat16.
 
     >>> leaky_relu(tf.constant([-5.0, 0.0, 5.0])).numpy().tolist()
     [-1.0, 0.0, 5.0]

@@ -7,35 +7,61 @@ import tensorflow as tf
 MOMENTUM, BETA_1, BETA_2, CLIP = 0.95, 0.9, 0.999, 1.0
 
 
-def orthogonalise(gradient, dtype=tf.float32):
+def orthogonalise(gradient):
     """U V^T of gradient = U S V^T, nearly: five Newton-Schulz steps on [..., rows, columns].
 
-    Source: Jordan et al., "Muon" (2024); singular values end within about 0.7 to 1.2. It computes
-    in dtype; bfloat16 is enough.
+    Source: Jordan et al., "Muon" (2024); singular values end within about 0.7 to 1.2. The steps
+    are polynomials in the Gram matrix of the shorter side, and only their product is applied.
+
+    >>> flat = orthogonalise(tf.constant([[3.0, 0.0], [0.0, 4.0], [0.0, 0.0]]))
+    >>> [round(float(size), 1) for size in tf.norm(flat, axis=0)]
+    [0.7, 1.1]
     """
     x = gradient / (tf.norm(gradient, axis=[-2, -1], keepdims=True) + 1e-7)
-    x = tf.cast(x, dtype)
     tall = x.shape[-2] > x.shape[-1]
+    gram = tf.matmul(x, x, transpose_a=tall, transpose_b=not tall)
+    product = same = tf.eye(gram.shape[-1])
     for _ in range(5):
-        gram = tf.matmul(x, x, transpose_a=tall, transpose_b=not tall)
-        poly = 2.0315 * tf.matmul(gram, gram) - 4.7750 * gram
-        x = 3.4445 * x + (tf.matmul(x, poly) if tall else tf.matmul(poly, x))
-    return tf.cast(x, gradient.dtype)
+        step = 3.4445 * same - 4.7750 * gram + 2.0315 * tf.matmul(gram, gram)
+        product = tf.matmul(product, step)
+        gram = tf.matmul(tf.matmul(step, gram), step)
+    return tf.matmul(x, product) if tall else tf.matmul(product, x)
+
+
+def muon(kernel):
+    """The step for a kernel [h, w, inputs, outputs] of averaged gradients, as large as Adam's.
+
+    One matrix stands for all taps; but one for each tap of a 2x2 kernel, which upsamples, and one
+    for each of the four phases where depth_to_space upsamples (outputs are four times the inputs).
+    Scaled by 0.2 sqrt(max(rows, columns)) (Liu et al., 2025), so that one rate suits every shape.
+
+    >>> steps = [muon(tf.eye(8, batch_shape=[k, k])) for k in (1, 2)]
+    >>> [round(float(tf.sqrt(tf.reduce_mean(step**2))), 1) for step in steps]
+    [0.2, 0.2]
+    """
+    height, _, inputs, outputs = kernel.shape
+    if height == 2:
+        return _scaled(kernel)
+    phases = 4 if outputs == 4 * inputs else 1
+    blocks = tf.reshape(kernel, [-1, phases, outputs // phases])
+    update = _scaled(tf.transpose(blocks, [1, 0, 2]))
+    return tf.reshape(tf.transpose(update, [1, 0, 2]), kernel.shape)
+
+
+def _scaled(matrices):
+    return 0.2 * max(matrices.shape[-2:])**0.5 * orthogonalise(matrices)
 
 
 class Optimizer(tf.Module):
     """Updates the variables of a model by their gradients.
 
-    Muon takes the kernels in the middle of a network: one matrix for all taps, but of a 2x2 kernel,
-    which upsamples, one for each. Adam takes the layers next to the pixels, depthwise kernels,
-    biases, gains and priors. Muon's update is scaled by 0.2 sqrt(max(rows, columns)) (Liu et al.,
-    2025), so that one learning rate suits every shape.
+    Muon takes the kernels in the middle of a network; Adam takes the layers next to the pixels,
+    depthwise kernels, biases, gains and priors.
     """
 
     def __init__(self, weights: dict[str, tf.Variable], adam: float, muon: float):
         super().__init__(name="optimizer")
         self.rates = adam, muon
-        self.dtype = tf.keras.mixed_precision.global_policy().compute_dtype
         self.weights = weights
         zeros = {n: tf.zeros_like(v) for n, v in weights.items()}
         self.first = {n: tf.Variable(z, trainable=False) for n, z in zeros.items()}
@@ -68,12 +94,7 @@ class Optimizer(tf.Module):
             m = self.first[name]
             if self.is_matrix(name):
                 m.assign(MOMENTUM * m + (1 - MOMENTUM) * g)
-                update = MOMENTUM * m + (1 - MOMENTUM) * g
-                if v.shape[0] != 2:
-                    update = tf.reshape(update, [-1, v.shape[3]])
-                scale_up = 0.2 * max(update.shape[-2:])**0.5
-                update = tf.reshape(orthogonalise(update, self.dtype), v.shape)
-                change = rate * self.rates[1] * scale_up * update
+                change = rate * self.rates[1] * muon(MOMENTUM * m + (1 - MOMENTUM) * g)
             else:
                 s = self.second[name]
                 m.assign(BETA_1 * m + (1 - BETA_1) * g)
