@@ -138,3 +138,30 @@ def available(names: Sequence[str], model: str = codec.DEFAULT_MODEL,
         except Absent as error:
             absent[name] = str(error)
     return found, absent
+
+
+def nearest(one: Ours | Rival, pixels: np.ndarray, size: float) -> tuple[float, bytes]:
+    """(quality, file) of a codec, nearest to `size` bytes, by bisection of its quality."""
+    ends, best = [one.qualities[0], one.qualities[-1]], (0.0, b"")      # of small files, of large
+    whole = all(isinstance(quality, int) for quality in one.qualities)
+    for _ in range(8):
+        middle = sum(ends) / 2
+        quality = round(middle) if whole else middle
+        blob = one.encode(pixels, quality)
+        if not best[1] or abs(len(blob) - size) < abs(len(best[1]) - size):
+            best = quality, blob
+        ends[len(blob) > size] = middle
+    return best
+
+
+def smallest(rival: Rival, pixels: np.ndarray, db: float) -> bytes | None:
+    """The smallest file of a format whose quality runs from 1 to 100 that reaches a PSNR in dB."""
+    low, high, best = 1, 100, None
+    while low <= high:
+        quality = (low + high) // 2
+        blob = rival.encode(pixels, quality)
+        if codec.psnr(pixels, rival.decode(blob)) >= db:
+            best, high = blob, quality - 1
+        else:
+            low = quality + 1
+    return best

@@ -13,9 +13,10 @@ import numpy as np
 from PIL import Image
 
 import codec
-from eval import baselines, metrics
+from eval import codecs, metrics
 
 PAGE = Path(__file__).with_name("demo.html")
+RIVALS = "JPEG 4:2:0", "WebP", "AVIF"
 
 
 def run(picture: str | None, folder: Path, quality: float) -> None:
@@ -35,10 +36,10 @@ def run(picture: str | None, folder: Path, quality: float) -> None:
             ("rate", f"{8 * len(blob) / (pixels.shape[0] * pixels.shape[1]):.3f} bpp"),
             ("PSNR", f"{db:.2f} dB"),
             ("MS-SSIM", f"{similar:.4f}")]
-    for rival in baselines.CODECS:
-        found = baselines.at_psnr(rival, pixels, db, metrics.psnr)
+    for rival in RIVALS:
+        found = codecs.smallest(codecs.RIVALS[rival], pixels, db)
         rows.append((f"{rival} at this PSNR", "not reached" if found is None else
-                     f"{len(found[0]):,} bytes ({len(found[0]) / len(blob):.2f} times as many)"))
+                     f"{len(found):,} bytes ({len(found) / len(blob):.2f} times as many)"))
     rows.append(("time", f"{encoded - start:.1f} s to compress and {done - encoded:.1f} s to "
                          f"decompress, with start-up; {warm:.2f} s to decompress again"))
     _write(folder, name, pixels, decoded, blob, rows)

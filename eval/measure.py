@@ -31,20 +31,22 @@ def measure(paths: Sequence[Path], found: dict, metrics: Sequence[str], journal:
             jobs: int = 1, repeats: int = REPEATS) -> Iterator[list[dict]]:
     """Yields the points of every codec on every picture, picture by picture.
 
-    They are kept in `journal`, one JSON list a line, as they come; what it holds is not measured
-    again, so an interrupted run goes on where it stopped.
+    They are kept in `journal`, a JSON object a line, as they come; what it holds by the same
+    version and settings is not measured again, so an interrupted run goes on where it stopped.
     """
     done = {}
     if journal.exists():
         for line in journal.read_text().splitlines():
-            points = json.loads(line)
-            done[points[0]["codec"], points[0]["picture"]] = points
-    tasks = [(path, name, one, metrics, repeats) for path in paths for name, one in found.items()]
-    yield from (done[name, path.name] for path, name, *_ in tasks if (name, path.name) in done)
-    rest = [task for task in tasks if (task[1], task[0].name) not in done]
+            entry = json.loads(line)
+            done[entry["task"]] = entry["points"]
+    tasks = {" | ".join([path.name, name, one.version, str(one.qualities), one.settings, *metrics,
+                         str(repeats)]): (path, name, one, metrics, repeats)
+             for path in paths for name, one in found.items()}
+    yield from (done[key] for key in tasks if key in done)
+    rest = {key: task for key, task in tasks.items() if key not in done}
     with open(journal, "a") as kept:
-        for points in _run(rest, jobs):
-            kept.write(json.dumps(points) + "\n")
+        for key, points in zip(rest, _run(list(rest.values()), jobs)):
+            kept.write(json.dumps({"task": key, "points": points}) + "\n")
             kept.flush()
             yield points
 

@@ -17,7 +17,6 @@ import time
 
 import codec
 from eval import codecs
-from eval.report.page import nearest
 
 
 def main() -> None:
@@ -42,7 +41,7 @@ def main() -> None:
     print(f"{'':<14}" + "".join(f"{h:>{w}}" for h, w in zip(heads, (7, 7, 14, 9, 14, 9))))
     for name, row in rows.items():
         print(f"{name:<14}{row['bpp']:>7.2f}{row['psnr']:>7.2f}"
-              + "".join(f"{row[way]:>14.2f}{row[way] / base[way]:>9.2f}"
+              + "".join(f"{row[way]:>14.3g}{row[way] / base[way]:>9.3g}"
                         for way in ("encode", "decode")))
     for name, why in absent.items():
         print(f"{name}: absent, {why}")
@@ -64,7 +63,7 @@ def _one(args) -> dict:
     one = codecs.available([args.codecs], args.model)[0][args.codecs]
     pixels = codec.read_picture(args.picture).pixels
     count = pixels.shape[0] * pixels.shape[1]
-    quality, blob = nearest(one, pixels, args.bpp * count / 8)
+    quality, blob = codecs.nearest(one, pixels, args.bpp * count / 8)
     decoded = one.decode(blob)
     return {"bpp": 8 * len(blob) / count, "psnr": codec.psnr(pixels, decoded),
             "encode": count / 1e6 / _median(lambda: one.encode(pixels, quality), args.repeats),

@@ -21,6 +21,7 @@ from eval.report.summary import NONE, compare_results, published, table
 
 JOURNAL = "points.jsonl"
 KODAK = Path(__file__).parents[1] / "published-kodak.csv"
+KODAK_PICTURES = {f"kodim{i:02}" for i in range(1, 25)}
 BPP = (0.1, 1.5)
 
 __all__ = ["BPP", "KODAK", "compare_results", "run", "table"]
@@ -38,13 +39,16 @@ def run(folder: str | Path, out: str | Path, names: Sequence[str] = ("codec", *c
     Returns what results.json holds.
 
     Raises:
-        FileNotFoundError, ValueError: for a folder without pictures, an unknown codec or metric, or
-            results in `out` that would be overwritten.
+        FileNotFoundError, ValueError: for a folder without pictures, an unknown codec or metric,
+            published curves of other pictures, or results in `out` that would be overwritten.
     """
     paths, out = datasets.pictures(folder), Path(out)
     for metric in metrics:
         if metric not in METRICS:
             raise ValueError(f"metric {metric!r} is not known; known: {', '.join(METRICS)}")
+    if curves == KODAK and {path.stem for path in paths} != KODAK_PICTURES:
+        raise ValueError(f"{folder}: the published curves of kodak are means over kodim01 to "
+                         "kodim24, and these are other pictures")
     found, absent = codecs.available(names, model, qualities)
     journal = out / JOURNAL
     if journal.exists() and not resume:
@@ -102,17 +106,18 @@ def compare_files(old: str | Path, new: str | Path, margin: float) -> bool:
 
 def show(results: dict, console: Console | None = None) -> None:
     """The summary as a table on a terminal."""
-    console, view = console or Console(), Table()
-    for head in ("codec", "BD-rate, PSNR", "95 %", "over (dB)", "encode (s)", "decode (s)"):
-        view.add_column(head, justify="left" if head == "codec" else "right")
+    console, view = console or Console(), Table(
+        box=None, padding=(0, 1, 0, 0), caption="* published, not measured")
+    for head in ("codec", "BD-rate", "95 %", "over (dB)", "encode s", "decode s"):
+        view.add_column(head, justify="left" if head == "codec" else "right", no_wrap=True)
     for row in results["summary"]:
         found = row["rate"].get("psnr")
         interval = found and found["interval"]
         view.add_row(
-            row["codec"] + (" (published)" if row["kind"] == "published" else ""),
+            row["codec"] + (" *" if row["kind"] == "published" else ""),
             f"{found['rate']:+.1f} %" if found else NONE,
-            "{:+.1f} to {:+.1f}".format(*interval) if interval else NONE,
-            "{:.1f} to {:.1f}".format(*found["db"]) if found else NONE,
+            "{:+.1f}..{:+.1f}".format(*interval) if interval else NONE,
+            "{:.1f}-{:.1f}".format(*found["db"]) if found else NONE,
             *(f"{row[cost]:.3f}" if row.get(cost) else NONE for cost in ("encode_s", "decode_s")))
     console.print(view)
     failed = sum("error" in p for p in results["points"])

@@ -14,6 +14,7 @@ import numpy as np
 from PIL import Image
 
 import codec
+from eval import codecs
 from eval.report.figures import label
 from eval.report.summary import BASE, LEVELS, NONE, common_pictures
 
@@ -57,27 +58,13 @@ def _view(path: Path, found: dict) -> dict | None:
     for name, one in found.items():
         try:
             wanted = size or VIEW_BPP / 8 * pixels.shape[0] * pixels.shape[1]
-            _, blob = nearest(one, pixels, wanted)
+            _, blob = codecs.nearest(one, pixels, wanted)
             images.append({"label": f"{name}, {len(blob):,} bytes",
                            "source": _source(one.decode(blob))})
             size = size or len(blob)
         except Exception:       # its failure is told where it was measured
             continue
     return {"picture": path.name, "images": [*images[1:], images[0]]}
-
-
-def nearest(one, pixels: np.ndarray, size: float) -> tuple[float, bytes]:
-    """(quality, file) of a codec, nearest to `size` bytes, by bisection of its quality."""
-    ends, best = [one.qualities[0], one.qualities[-1]], (0.0, b"")      # of small files, of large
-    whole = all(isinstance(quality, int) for quality in one.qualities)
-    for _ in range(8):
-        middle = sum(ends) / 2
-        quality = round(middle) if whole else middle
-        blob = one.encode(pixels, quality)
-        if not best[1] or abs(len(blob) - size) < abs(len(best[1]) - size):
-            best = quality, blob
-        ends[len(blob) > size] = middle
-    return best
 
 
 def _source(pixels: np.ndarray) -> str:

@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 import codec
-from eval import baselines, demo, metrics
+from eval import codecs, demo, metrics
 
 
 def test_demo_leaves_a_page_that_needs_nothing_else(tmp_path, capsys, photo):
@@ -33,10 +33,11 @@ def test_demo_errors_name_the_picture(tmp_path):
         demo.run(str(tmp_path / "none.png"), tmp_path, 50)
 
 
-@pytest.mark.parametrize("name", list(baselines.CODECS))
+@pytest.mark.parametrize("name", demo.RIVALS)
 def test_a_rival_at_equal_psnr_is_its_smallest_such_file(name, photo):
-    blob, reached = baselines.at_psnr(name, photo, 33.0, metrics.psnr)
-    qualities = [q for q in baselines.QUALITIES
-                 if metrics.psnr(photo, baselines.decode(baselines.encode(name, photo, q))) >= 33]
-    assert reached >= 33 and blob == baselines.encode(name, photo, min(qualities))
-    assert baselines.at_psnr(name, photo, 99.0, metrics.psnr) is None
+    rival = codecs.RIVALS[name]
+    files = [rival.encode(photo, quality) for quality in range(1, 101)]
+    reaching = [blob for blob in files if metrics.psnr(photo, rival.decode(blob)) >= 33]
+    assert 0 < len(reaching) < 100
+    assert codecs.smallest(rival, photo, 33.0) == reaching[0]
+    assert codecs.smallest(rival, photo, 99.0) is None

@@ -1,10 +1,15 @@
 import csv
+import io
 import json
 import re
+import shutil
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 from PIL import Image
+from rich.console import Console
 from skimage import data
 
 import codec
@@ -26,8 +31,8 @@ def pictures(tmp_path_factory):
 @pytest.fixture(scope="module")
 def made(pictures, tmp_path_factory):
     out = tmp_path_factory.mktemp("made") / "report"
-    results = report.run(pictures, out, RIVALS, qualities=(25, 50, 75), repeats=1,
-                         curves=report.KODAK)
+    curves = shutil.copy(report.KODAK, out.parent)      # of other pictures, but curves all the same
+    results = report.run(pictures, out, RIVALS, qualities=(25, 50, 75), repeats=1, curves=curves)
     return out, results
 
 
@@ -49,7 +54,8 @@ def test_every_point_is_a_real_file(made, pictures):
     assert json.loads((out / "results.json").read_text()) == json.loads(json.dumps(results))
     for metric in results["metrics"]:
         assert (out / f"curves-{metric}.svg").stat().st_size > 10_000
-        assert Image.open(out / f"curves-{metric}.png").size == (840, 600)
+        with Image.open(out / f"curves-{metric}.png") as drawn:
+            assert drawn.size == (840, 600)
 
 
 def test_the_summary_is_what_the_points_say(made):
@@ -91,6 +97,21 @@ def test_an_interrupted_run_goes_on_where_it_stopped(made, pictures, tmp_path, m
     assert wanted <= measured.count("JPEG") <= wanted + 3 * 8       # the page looks for sizes
 
 
+def test_what_was_measured_otherwise_is_measured_again(pictures, tmp_path):
+    rivals = RIVALS[1:]
+    report.run(pictures, tmp_path, rivals, ("psnr",), repeats=1)
+    again = report.run(pictures, tmp_path, rivals, ("psnr-y",), repeats=1, resume=True)
+    assert all(p.keys() >= {"psnr-y", "bpp"} and "psnr" not in p for p in again["points"])
+    assert len(again["points"]) == 2 * (14 + 12)
+
+
+def test_pictures_are_measured_in_several_processes(made, pictures, tmp_path):
+    found = report.run(pictures, tmp_path, RIVALS[1:], ("psnr",), repeats=1, jobs=2)
+    expected = [p for p in made[1]["points"] if p["codec"] != "codec"]
+    assert [(p["codec"], p["picture"], p["sha256"], p["psnr"]) for p in found["points"]] == [
+        (p["codec"], p["picture"], p["sha256"], p["psnr"]) for p in expected]
+
+
 def test_what_fails_or_is_absent_is_listed(pictures, tmp_path, monkeypatch):
     folder = tmp_path / "in"
     folder.mkdir()
@@ -124,7 +145,8 @@ def test_two_runs_are_compared(made, tmp_path, capsys):
 
 @pytest.mark.parametrize("arguments, status", [
     ([], 2), (["{folder}", "--compare", "a", "b"], 2), (["{folder}", "--codecs", "nope"], 1),
-    (["/no/such/folder"], 1), (["--compare", "{results}", "{results}"], 0)])
+    (["/no/such/folder"], 1), (["{folder}", "--published", "kodak"], 1),
+    (["--compare", "{results}", "{results}"], 0)])
 def test_the_command(arguments, status, made, pictures, monkeypatch, capsys):
     known = {"folder": pictures, "results": made[0] / "results.json"}
     monkeypatch.setattr("sys.argv", ["codec", "evaluate", *(a.format(**known) for a in arguments)])
@@ -132,6 +154,28 @@ def test_the_command(arguments, status, made, pictures, monkeypatch, capsys):
         cli.run()
     assert (stop.value.code or 0) == status
     assert (capsys.readouterr().err.count("\n") == 1) == (status != 0)
+
+
+def test_speed_is_told_as_ratios(pictures):
+    done = subprocess.run(
+        [sys.executable, "-m", "eval.speed", str(pictures / "a.png"), "--repeats", "1",
+         "--codecs", "JPEG 4:2:0,WebP"], capture_output=True, text=True, check=True)
+    head, *rows = done.stdout.splitlines()
+    assert head.split()[0] == "bpp" and head.count("ratio") == 2
+    values = {row[:14].strip(): [float(v) for v in row[14:].split()] for row in rows}
+    assert values.keys() == {"JPEG 4:2:0", "WebP"}
+    for bpp, db, encode, encode_ratio, decode, decode_ratio in values.values():
+        assert 0.5 < bpp < 1 and 25 < db < 45
+        assert encode_ratio == pytest.approx(encode / values["JPEG 4:2:0"][2], rel=0.05)
+        assert decode_ratio == pytest.approx(decode / values["JPEG 4:2:0"][4], rel=0.05)
+
+
+def test_the_table_fits_a_terminal(made):
+    console = Console(width=80, record=True, file=io.StringIO())
+    report.show(made[1], console)
+    shown = console.export_text().splitlines()
+    assert any(row.split()[:2] == ["VTM", "*"] for row in shown)
+    assert not any("\u2026" in row for row in shown)       # nothing is cut short
 
 
 @pytest.mark.skipif(not browser.find(), reason="no Chromium is installed")
