@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 
 import codec
-from eval import codecs, metrics
+from eval import codecs, distortion
 
 PAGE = Path(__file__).with_name("demo.html")
 RIVALS = "JPEG 4:2:0", "WebP", "AVIF"
@@ -29,7 +29,7 @@ def run(picture: str | None, folder: Path, quality: float) -> None:
     done = time.perf_counter()
     codec.decompress(blob)
     warm = time.perf_counter() - done
-    db, similar = metrics.psnr(pixels, decoded), metrics.ms_ssim(pixels, decoded)
+    db, similar = distortion.psnr(pixels, decoded), distortion.ms_ssim(pixels, decoded)
     rows = [("size", f"{pixels.shape[1]} x {pixels.shape[0]} pixels"),
             ("quality", f"{quality:g}"),
             ("file", f"{len(blob):,} bytes"),

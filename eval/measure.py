@@ -21,8 +21,7 @@ from pathlib import Path
 import numpy as np
 
 import codec
-from eval import codecs
-from eval.metrics import METRICS
+from eval import codecs, distortion
 
 REPEATS = 3
 
@@ -77,7 +76,7 @@ def _point(pixels, one: codecs.Ours | codecs.Rival, quality, metrics, repeats: i
     decoded, *decode = _cost(lambda: one.decode(blob), repeats)
     return {"bytes": len(blob), "sha256": hashlib.sha256(blob).hexdigest()[:8],
             "bpp": 8 * len(blob) / (pixels.shape[0] * pixels.shape[1]),
-            **{metric: METRICS[metric][1](pixels, decoded) for metric in metrics},
+            **distortion.measure(pixels, decoded, metrics),
             "encode_s": encode[0], "decode_s": decode[0],
             "encode_mib": encode[1], "decode_mib": decode[1]}
 

@@ -45,6 +45,7 @@ def test_codec_reaches_models_by_the_zoo_and_the_engines():
 
 def test_only_an_engine_imports_tensorflow():
     assert users("codec", *HEAVY) == {"codec/engines/tensorflow.py"}
+    assert users("eval", *HEAVY) == set()
 
 
 @pytest.mark.parametrize("name", ["bitstream", "entropy_coder", "tiling", "rate_control"])

@@ -15,7 +15,7 @@ from rich.table import Table
 
 import codec
 from eval import codecs, datasets, measure
-from eval.metrics import METRICS
+from eval.distortion import METRICS
 from eval.report import figures, page
 from eval.report.summary import NONE, compare_results, published, table
 

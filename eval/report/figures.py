@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from eval.metrics import METRICS
+from eval.distortion import METRICS
 from eval.report.summary import common_pictures, curve
 
 
 def label(metric: str) -> str:
     """What an axis is called."""
-    return METRICS[metric][0] + ("" if metric == "ms-ssim" else " (dB)")
+    return METRICS[metric] + ("" if metric == "ms-ssim" else " (dB)")
 
 
 def write(results: dict, folder: Path) -> list[Path]:
