@@ -89,8 +89,8 @@ def _explained(results: dict) -> str:
         f"BD-rate: bytes that codec needs more than the named one at equal quality, of the mean "
         f"curves between {low:g} and {high:g} bits per pixel, by PCHIP over the dB named below it, "
         f"which both reach; under two points there, no number. In brackets, 95 % of the BD-rates "
-        f"of {len(results['pictures'])} pictures drawn again. BD-PSNR: dB that codec shows more at "
-        f"equal rate. Bytes: at equal PSNR, relative to "
+        f"of {len(results['pictures'])} pictures drawn again. At equal rate: what codec shows "
+        f"more (BD-PSNR). Bytes: at equal PSNR, relative to "
         f"{BASE}. Seconds and MiB: of a call, mean over all files of the median of "
         f"{results['repeats']}, loading kept apart; MiB are what a call adds at its peak.")
 
@@ -121,8 +121,9 @@ def _summary(rows: list[dict], results: dict) -> str:
 
 def _rate(found: dict) -> str:
     interval = " [{:+.1f}, {:+.1f}]".format(*found["interval"]) if found["interval"] else ""
-    return (f"{found['rate']:+.1f} %{interval}<br><small>BD-PSNR {found['quality']:+.2f} dB, over "
-            f"{found['db'][0]:.1f} to {found['db'][1]:.1f} dB</small>")
+    return (f"{found['rate']:+.1f} %{interval}<br><small>over "
+            f"{found['db'][0]:.1f} to {found['db'][1]:.1f} dB; {found['quality']:+.2f} dB at equal "
+            f"rate</small>")
 
 
 def _cell(value, shown) -> str:
