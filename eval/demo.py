@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 
 import codec
-from eval import codecs, distortion
+from eval import baselines, metrics
 
 PAGE = Path(__file__).with_name("demo.html")
 RIVALS = "JPEG 4:2:0", "WebP", "AVIF"
@@ -29,7 +29,7 @@ def run(picture: str | None, folder: Path, quality: float) -> None:
     done = time.perf_counter()
     codec.decompress(blob)
     warm = time.perf_counter() - done
-    db, similar = distortion.psnr(pixels, decoded), distortion.ms_ssim(pixels, decoded)
+    db, similar = metrics.psnr(pixels, decoded), metrics.ms_ssim(pixels, decoded)
     rows = [("size", f"{pixels.shape[1]} x {pixels.shape[0]} pixels"),
             ("quality", f"{quality:g}"),
             ("file", f"{len(blob):,} bytes"),
@@ -37,7 +37,7 @@ def run(picture: str | None, folder: Path, quality: float) -> None:
             ("PSNR", f"{db:.2f} dB"),
             ("MS-SSIM", f"{similar:.4f}")]
     for rival in RIVALS:
-        found = codecs.smallest(codecs.RIVALS[rival], pixels, db)
+        found = baselines.smallest(baselines.RIVALS[rival], pixels, db)
         rows.append((f"{rival} at this PSNR", "not reached" if found is None else
                      f"{len(found):,} bytes ({len(found) / len(blob):.2f} times as many)"))
     rows.append(("time", f"{encoded - start:.1f} s to compress and {done - encoded:.1f} s to "

@@ -16,13 +16,13 @@ import sys
 import time
 
 import codec
-from eval import codecs
+from eval import baselines
 
 
 def main() -> None:
     cli = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     cli.add_argument("picture")
-    cli.add_argument("--codecs", default=",".join(["codec", *codecs.RIVALS]), metavar="A,B")
+    cli.add_argument("--codecs", default=",".join(["codec", *baselines.RIVALS]), metavar="A,B")
     cli.add_argument("--model", default=codec.DEFAULT_MODEL)
     cli.add_argument("--bpp", type=float, default=0.75, help="size of the files")
     cli.add_argument("--threads", type=int, default=1, help="cores to run on")
@@ -32,7 +32,7 @@ def main() -> None:
     if args.one:
         print(json.dumps(_one(args)))
         return
-    found, absent = codecs.available(args.codecs.split(","), args.model)
+    found, absent = baselines.available(args.codecs.split(","), args.model)
     rows = {}
     for name in found:
         rows[name] = _child([*sys.argv[1:], "--codecs", name, "--one"], args.threads)
@@ -60,10 +60,10 @@ def _child(arguments: list[str], threads: int) -> dict:
 
 def _one(args) -> dict:
     """Megapixels a second each way of one codec."""
-    one = codecs.available([args.codecs], args.model)[0][args.codecs]
+    one = baselines.available([args.codecs], args.model)[0][args.codecs]
     pixels = codec.read_picture(args.picture).pixels
     count = pixels.shape[0] * pixels.shape[1]
-    quality, blob = codecs.nearest(one, pixels, args.bpp * count / 8)
+    quality, blob = baselines.nearest(one, pixels, args.bpp * count / 8)
     decoded = one.decode(blob)
     return {"bpp": 8 * len(blob) / count, "psnr": codec.psnr(pixels, decoded),
             "encode": count / 1e6 / _median(lambda: one.encode(pixels, quality), args.repeats),

@@ -14,8 +14,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 import codec
-from eval import codecs, datasets, measure
-from eval.distortion import METRICS
+from eval import baselines, datasets, rate_distortion
+from eval.metrics import METRICS
 from eval.report import figures, page
 from eval.report.summary import NONE, compare_results, published, table
 
@@ -27,10 +27,10 @@ BPP = (0.1, 1.5)
 __all__ = ["BPP", "KODAK", "compare_results", "run", "table"]
 
 
-def run(folder: str | Path, out: str | Path, names: Sequence[str] = ("codec", *codecs.RIVALS),
+def run(folder: str | Path, out: str | Path, names: Sequence[str] = ("codec", *baselines.RIVALS),
         metrics: Sequence[str] = tuple(METRICS), qualities: Sequence[float] | None = None,
         model: str = codec.DEFAULT_MODEL, curves: str | Path | None = None,
-        bpp: tuple[float, float] = BPP, jobs: int = 1, repeats: int = measure.REPEATS,
+        bpp: tuple[float, float] = BPP, jobs: int = 1, repeats: int = rate_distortion.REPEATS,
         resume: bool = False, console: Console | None = None) -> dict:
     """Measures codecs on the pictures of a folder and writes everything into `out`.
 
@@ -49,7 +49,7 @@ def run(folder: str | Path, out: str | Path, names: Sequence[str] = ("codec", *c
     if curves == KODAK and {path.stem for path in paths} != KODAK_PICTURES:
         raise ValueError(f"{folder}: the published curves of kodak are means over kodim01 to "
                          "kodim24, and these are other pictures")
-    found, absent = codecs.available(names, model, qualities)
+    found, absent = baselines.available(names, model, qualities)
     journal = out / JOURNAL
     if journal.exists() and not resume:
         raise ValueError(f"{journal} exists: resume that run, or choose another folder")
@@ -59,14 +59,15 @@ def run(folder: str | Path, out: str | Path, names: Sequence[str] = ("codec", *c
         "pictures": [path.name for path in paths], "metrics": list(metrics), "bpp": list(bpp),
         "repeats": repeats, "jobs": jobs, "machine": _machine(),
         "codecs": {name: {"version": one.version, "settings": one.settings,
-                          **measure.loading(name, model, repeats)} for name, one in found.items()},
+                          **rate_distortion.loading(name, model, repeats)}
+                   for name, one in found.items()},
         "absent": absent, "published": published(curves) if curves else {}, "points": []}
     console = console or Console(stderr=True)
     with Progress(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(),
                   TimeRemainingColumn(), console=console,
                   disable=not console.is_terminal) as bar:
         task = bar.add_task("measuring", total=len(paths) * len(found))
-        for points in measure.measure(paths, found, metrics, journal, jobs, repeats):
+        for points in rate_distortion.measure(paths, found, metrics, journal, jobs, repeats):
             results["points"] += points
             bar.update(task, advance=1, description=points[0]["codec"])
     results["summary"] = table(results)

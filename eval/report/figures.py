@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from eval.distortion import METRICS
+from eval.metrics import METRICS
 from eval.report.summary import common_pictures, curve
 
 

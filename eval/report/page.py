@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image
 
 import codec
-from eval import codecs
+from eval import baselines
 from eval.report.figures import label
 from eval.report.summary import BASE, LEVELS, NONE, common_pictures
 
@@ -58,7 +58,7 @@ def _view(path: Path, found: dict) -> dict | None:
     for name, one in found.items():
         try:
             wanted = size or VIEW_BPP / 8 * pixels.shape[0] * pixels.shape[1]
-            _, blob = codecs.nearest(one, pixels, wanted)
+            _, blob = baselines.nearest(one, pixels, wanted)
             images.append({"label": f"{name}, {len(blob):,} bytes",
                            "source": _source(one.decode(blob))})
             size = size or len(blob)

@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 import codec
-from eval import codecs, demo, distortion
+from eval import baselines, demo, metrics
 
 
 def test_demo_leaves_a_page_that_needs_nothing_else(tmp_path, capsys, photo):
@@ -18,7 +18,7 @@ def test_demo_leaves_a_page_that_needs_nothing_else(tmp_path, capsys, photo):
     assert (codec.decompress(blob).pixels == decoded).all()
     printed = dict(re.findall(r"^(.+?) {2,}(.+)$", capsys.readouterr().out, re.M))
     assert printed["file"] == f"{len(blob):,} bytes"
-    assert printed["PSNR"] == f"{distortion.psnr(photo, decoded):.2f} dB"
+    assert printed["PSNR"] == f"{metrics.psnr(photo, decoded):.2f} dB"
     assert 0.5 < float(printed["MS-SSIM"]) < 1
     assert re.match(r"[\d,]+ bytes \(\d\.\d\d times as many\)", printed["JPEG 4:2:0 at this PSNR"])
     page = (tmp_path / "out" / "demo.html").read_text()
@@ -35,9 +35,9 @@ def test_demo_errors_name_the_picture(tmp_path):
 
 @pytest.mark.parametrize("name", demo.RIVALS)
 def test_a_rival_at_equal_psnr_is_its_smallest_such_file(name, photo):
-    rival = codecs.RIVALS[name]
+    rival = baselines.RIVALS[name]
     files = [rival.encode(photo, quality) for quality in range(1, 101)]
-    reaching = [blob for blob in files if distortion.psnr(photo, rival.decode(blob)) >= 33]
+    reaching = [blob for blob in files if metrics.psnr(photo, rival.decode(blob)) >= 33]
     assert 0 < len(reaching) < 100
-    assert codecs.smallest(rival, photo, 33.0) == reaching[0]
-    assert codecs.smallest(rival, photo, 99.0) is None
+    assert baselines.smallest(rival, photo, 33.0) == reaching[0]
+    assert baselines.smallest(rival, photo, 99.0) is None

@@ -14,7 +14,7 @@ from skimage import data
 
 import codec
 from codec import cli
-from eval import bd_rate, codecs, report
+from eval import baselines, bd_rate, report
 from tests.eval import browser
 
 RIVALS = ("codec", "JPEG 4:2:0", "WebP")
@@ -39,8 +39,8 @@ def made(pictures, tmp_path_factory):
 def test_every_point_is_a_real_file(made, pictures):
     out, results = made
     points = results["points"]
-    assert len(points) == 2 * (3 + len(codecs.RIVALS["JPEG 4:2:0"].qualities)
-                               + len(codecs.RIVALS["WebP"].qualities))
+    assert len(points) == 2 * (3 + len(baselines.RIVALS["JPEG 4:2:0"].qualities)
+                               + len(baselines.RIVALS["WebP"].qualities))
     own = next(p for p in points if (p["codec"], p["picture"], p["quality"])
                == ("codec", "a.png", 50))
     pixels = codec.read_picture(pictures / "a.png").pixels
@@ -81,8 +81,8 @@ def test_an_interrupted_run_goes_on_where_it_stopped(made, pictures, tmp_path, m
     lines = (out / "points.jsonl").read_text().splitlines()
     (tmp_path / "points.jsonl").write_text("\n".join(lines[:4]) + "\n")
     measured = []
-    encode = codecs.Rival.encode
-    monkeypatch.setattr(codecs.Rival, "encode", lambda self, pixels, quality: (
+    encode = baselines.Rival.encode
+    monkeypatch.setattr(baselines.Rival, "encode", lambda self, pixels, quality: (
         measured.append(self.kind), encode(self, pixels, quality))[1])
     with pytest.raises(ValueError, match="exists: resume that run"):
         report.run(pictures, tmp_path, RIVALS)
@@ -93,7 +93,7 @@ def test_an_interrupted_run_goes_on_where_it_stopped(made, pictures, tmp_path, m
                 for p in points}
     assert sizes(again["points"]) == sizes(results["points"])
     assert len((tmp_path / "points.jsonl").read_text().splitlines()) == 6
-    wanted = len(codecs.RIVALS["JPEG 4:2:0"].qualities)     # one picture of JPEG and of WebP;
+    wanted = len(baselines.RIVALS["JPEG 4:2:0"].qualities)     # one picture of JPEG and of WebP;
     assert wanted <= measured.count("JPEG") <= wanted + 3 * 8       # the page looks for sizes
 
 
@@ -117,8 +117,8 @@ def test_what_fails_or_is_absent_is_listed(pictures, tmp_path, monkeypatch):
     folder.mkdir()
     (folder / "broken.png").write_bytes(b"no picture")
     Image.fromarray(data.astronaut()[:64, 100:196]).save(folder / "fine.png")
-    nowhere = codecs.Rival("X", (1, 2), plugin="no_such_module", wheel="no-such-wheel")
-    monkeypatch.setitem(codecs.RIVALS, "X", nowhere)
+    nowhere = baselines.Rival("X", (1, 2), plugin="no_such_module", wheel="no-such-wheel")
+    monkeypatch.setitem(baselines.RIVALS, "X", nowhere)
     results = report.run(folder, tmp_path / "out", ("JPEG 4:2:0", "X"), ("psnr",), repeats=1)
     assert results["absent"] == {"X": "no-such-wheel is not installed"}
     [failed] = [p for p in results["points"] if "error" in p]

@@ -21,7 +21,8 @@ from pathlib import Path
 import numpy as np
 
 import codec
-from eval import codecs, distortion
+from eval import baselines
+from eval.metrics import values_of
 
 REPEATS = 3
 
@@ -71,12 +72,12 @@ def _points(task) -> list[dict]:
         return [{**about, "error": f"{type(error).__name__}: {error}"}]
 
 
-def _point(pixels, one: codecs.Ours | codecs.Rival, quality, metrics, repeats: int) -> dict:
+def _point(pixels, one: baselines.Ours | baselines.Rival, quality, metrics, repeats: int) -> dict:
     blob, *encode = _cost(lambda: one.encode(pixels, quality), repeats)
     decoded, *decode = _cost(lambda: one.decode(blob), repeats)
     return {"bytes": len(blob), "sha256": hashlib.sha256(blob).hexdigest()[:8],
             "bpp": 8 * len(blob) / (pixels.shape[0] * pixels.shape[1]),
-            **distortion.measure(pixels, decoded, metrics),
+            **values_of(pixels, decoded, metrics),
             "encode_s": encode[0], "decode_s": decode[0],
             "encode_mib": encode[1], "decode_mib": decode[1]}
 
@@ -115,7 +116,7 @@ def loading(name: str, model: str, repeats: int) -> dict:
     seconds, memory = [], []
     for _ in range(repeats):
         start = time.perf_counter()
-        done = subprocess.run([sys.executable, "-m", "eval.measure", name, model], check=True,
+        done = subprocess.run([sys.executable, "-m", __name__, name, model], check=True,
                               capture_output=True, text=True)
         seconds.append(time.perf_counter() - start)
         memory.append(float(done.stdout.split()[-1]))
@@ -125,7 +126,7 @@ def loading(name: str, model: str, repeats: int) -> dict:
 
 def main() -> None:
     name, model = sys.argv[1:]
-    one = codecs.available([name], model)[0][name]
+    one = baselines.available([name], model)[0][name]
     one.decode(one.encode(np.zeros([64, 64, 3], np.uint8), one.qualities[0]))
     try:
         print(_mib("VmHWM"))

@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 
-from eval import distortion
+from eval import metrics
 
 
 def noisy(pixels, most: int) -> np.ndarray:
@@ -18,17 +18,17 @@ def test_ms_ssim_is_tensorflows(photo, height, width, most):
     a = np.tile(photo, (2, 2, 1))[:height, :width]
     b = noisy(a, most)
     expected = tf.image.ssim_multiscale(*(v[None].astype(np.float32) for v in (a, b)), 255.0)
-    assert distortion.ms_ssim(a, b) == pytest.approx(float(expected[0]), abs=2e-5)
+    assert metrics.ms_ssim(a, b) == pytest.approx(float(expected[0]), abs=2e-5)
 
 
 def test_only_what_is_asked_is_measured(photo):
     worse = noisy(photo, 9)
-    found = distortion.measure(photo, worse, ["ms-ssim-db", "psnr"])
-    assert list(found) == ["ms-ssim-db", "psnr"] and found["psnr"] == distortion.psnr(photo, worse)
-    same = distortion.measure(photo, photo, list(distortion.METRICS))
+    found = metrics.values_of(photo, worse, ["ms-ssim-db", "psnr"])
+    assert list(found) == ["ms-ssim-db", "psnr"] and found["psnr"] == metrics.psnr(photo, worse)
+    same = metrics.values_of(photo, photo, list(metrics.METRICS))
     assert {name: value for name, value in same.items() if not math.isinf(value)} == {
         "ms-ssim": 1.0}
 
 
 def test_small_pictures_have_no_ms_ssim(photo):
-    assert math.isnan(distortion.ms_ssim(photo[:160], photo[:160]))
+    assert math.isnan(metrics.ms_ssim(photo[:160], photo[:160]))

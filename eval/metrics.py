@@ -9,7 +9,7 @@ from scipy.ndimage import correlate1d
 
 from codec import psnr
 
-__all__ = ["METRICS", "decibels", "measure", "ms_ssim", "psnr", "psnr_y"]
+__all__ = ["METRICS", "decibels", "ms_ssim", "psnr", "psnr_y", "values_of"]
 MS_SSIM_SIDE = 161      # five scales of an 11x11 window
 MS_SSIM_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
 C1, C2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
@@ -80,7 +80,7 @@ METRICS = {"psnr": "PSNR-RGB", "psnr-y": "PSNR-Y", "ms-ssim": "MS-SSIM", "ms-ssi
 """Name on the command line -> what it is called; all but ms-ssim are in dB."""
 
 
-def measure(a: np.ndarray, b: np.ndarray, names: Sequence[str]) -> dict[str, float]:
+def values_of(a: np.ndarray, b: np.ndarray, names: Sequence[str]) -> dict[str, float]:
     """Values of METRICS by name."""
     values = {}
     if "psnr" in names:
