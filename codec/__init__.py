@@ -34,12 +34,13 @@ MAX_BYTES = 1 << 30
 
 def compress(source, *, quality: float | None = None, size: int | None = None,
              bpp: float | None = None, psnr: float | None = None, model: str = DEFAULT_MODEL,
-             threads: int | None = None, max_pixels: int = MAX_PIXELS) -> bytes:
+             threads: int | None = None, max_pixels: int = MAX_PIXELS,
+             engine: str = "auto") -> bytes:
     """A picture -> the bytes of its .tfci file.
 
     Give at most one of quality (1..100; 75 if none is given), size (bytes, never exceeded), bpp
     (bits per pixel, never exceeded) and psnr (dB, reached or passed). model: an installed name,
-    or the folder of a model.
+    or the folder of a model; engine: "litert", "tensorflow", or "auto", the first that is there.
 
     >>> blob = compress(np.full([20, 30, 3], 200, np.uint8), quality=50)
     >>> decompress(blob).pixels.shape
@@ -49,20 +50,21 @@ def compress(source, *, quality: float | None = None, size: int | None = None,
         quality = DEFAULT_QUALITY
     target = Target(quality, size, bpp, psnr)
     picture = read_picture(source, max_pixels)
-    return pipeline.compress(picture, target, engine_for(find_model(model), threads))
+    return pipeline.compress(picture, target, engine_for(find_model(model), threads, engine))
 
 
 def decompress(source, *, crop: tuple[int, int, int, int] | None = None, model: str | None = None,
-               threads: int | None = None, max_pixels: int = MAX_PIXELS) -> Picture:
+               threads: int | None = None, max_pixels: int = MAX_PIXELS,
+               engine: str = "auto") -> Picture:
     """A .tfci file (path or bytes) -> its picture, or the crop (x, y, width, height) of it.
 
-    model: a folder to search besides the installed models.
+    model: a folder to search besides the installed models; engine: see `compress`.
     """
     stream = pipeline.parse(_bytes(source), max_pixels)
     if crop is not None:
         x, y, width, height = crop
         crop = y, x, y + height, x + width
-    return pipeline.decompress(stream, engine_for(_model_of(stream, model), threads), crop)
+    return pipeline.decompress(stream, engine_for(_model_of(stream, model), threads, engine), crop)
 
 
 def info(source) -> dict:
@@ -126,14 +128,16 @@ def find_model(name: str) -> zoo.InstalledModel:
     return _checked(zoo.find, name)
 
 
-def engine_for(model: zoo.InstalledModel, threads: int | None = None) -> engines.Engine:
+def engine_for(model: zoo.InstalledModel, threads: int | None = None, engine: str = "auto"
+               ) -> engines.Engine:
     """What runs a model's networks; made once for each model of a process."""
-    if model.path not in _engines:
-        _engines[model.path] = engines.load(model, threads)
-    return _engines[model.path]
+    key = model.path, engine
+    if key not in _engines:
+        _engines[key] = engines.load(model, threads, engine)
+    return _engines[key]
 
 
-_engines: dict[Path, engines.Engine] = {}
+_engines: dict[tuple[Path, str], engines.Engine] = {}
 
 
 def _model_of(stream: pipeline.Stream, extra: str | None) -> zoo.InstalledModel:

@@ -16,7 +16,7 @@ from absl import app, flags
 from absl.flags import argparse_flags
 
 import codec
-from codec import files, media, pipeline
+from codec import engines, files, media, pipeline
 from codec.errors import CodecError
 from codec.media import image
 
@@ -60,6 +60,8 @@ def _parser() -> argparse_flags.ArgumentParser:
     force = arg("--force", action="store_true", help="overwrite existing files")
     as_json = arg("--json", action="store_true", help="one JSON object a file")
     threads = arg("--threads", type=_positive, metavar="N", help="cores to use")
+    engine = arg("--engine", choices=engines.NAMES, default="auto",
+                 help="what runs the transforms (default %(default)s)")
     deep = arg("-r", dest="deep", action="store_true", help="folders with all below them")
     pixels = arg("--max-pixels", type=_positive, default=pipeline.MAX_PIXELS, metavar="N",
                  help="refuse larger pictures (default %(default)s)")
@@ -75,11 +77,11 @@ def _parser() -> argparse_flags.ArgumentParser:
             arg("--model", default=codec.DEFAULT_MODEL, metavar="NAME|DIR",
                 help="default %(default)s"),
             arg("--measure", action="store_true", help="decode again and report the PSNR"),
-            threads, as_json, force, deep, pixels]),
+            engine, threads, as_json, force, deep, pixels]),
         decompress: (".tfci files to pictures (PNG unless -o says otherwise).", [
             arg("inputs", nargs="+", metavar="FILE", help=".tfci file, folder, or - for stdin"),
             out, arg("--crop", type=_crop, metavar="X,Y,W,H", help="only this part"),
-            extra, threads, as_json, force, deep, pixels]),
+            extra, engine, threads, as_json, force, deep, pixels]),
         info: ("What is in a file, bytes by section.", [one, as_json]),
         verify: ("Check every checksum and decode to symbols.", [one, extra, as_json, pixels]),
         models: ("What is installed.", [as_json]),
@@ -147,12 +149,14 @@ def compress(args) -> None:
     def one(job: files.Job) -> dict:
         data = files.read(job.source, codec.MAX_BYTES)
         picture = codec.read_picture(data, args.max_pixels)
-        blob = codec.compress(picture, **wanted, model=args.model, threads=args.threads)
+        blob = codec.compress(picture, **wanted, model=args.model, threads=args.threads,
+                              engine=args.engine)
         files.write(job.target, blob, args.force)
         told = codec.info(blob)
         report = {name: told[name] for name in ("bytes", "bpp", "quality", "model")}
         if args.measure:
-            decoded = codec.decompress(blob, model=args.model, max_pixels=args.max_pixels)
+            decoded = codec.decompress(blob, model=args.model, max_pixels=args.max_pixels,
+                                       engine=args.engine)
             report["psnr"] = codec.psnr(picture.pixels, decoded.pixels)
         notes = list(picture.notes)
         if len(blob) > len(data):
@@ -168,7 +172,7 @@ def decompress(args) -> None:
     def one(job: files.Job) -> dict:
         data = files.read(job.source, codec.MAX_BYTES)
         picture = codec.decompress(data, crop=args.crop, model=args.model, threads=args.threads,
-                                   max_pixels=args.max_pixels)
+                                   max_pixels=args.max_pixels, engine=args.engine)
         suffix = PLAIN if job.target == files.STANDARD else Path(job.target).suffix
         blob = media.write(picture, suffix)
         files.write(job.target, blob, args.force)

@@ -7,11 +7,11 @@ import platform
 from importlib import metadata
 
 import codec
-from codec import engines, pipeline
+from codec import pipeline
 from models import zoo
 
-PACKAGES = ("numpy", "pillow", "constriction", "safetensors", "tensorflow",
-            "tensorflow-compression", "tensorflow-probability")
+PACKAGES = ("numpy", "pillow", "constriction", "safetensors", "ai-edge-litert",
+            "tensorflow", "tensorflow-compression", "tensorflow-probability")
 
 
 def examine() -> dict:
@@ -55,7 +55,7 @@ def _check(model: zoo.InstalledModel, problems: list[str]) -> str:
 
 def _try_engine() -> str:
     import numpy as np
-    engine = engines.load(zoo.find(codec.DEFAULT_MODEL))
+    engine = codec.engine_for(zoo.find(codec.DEFAULT_MODEL))
     y = pipeline.analyse(np.zeros([16, 16, 3], np.uint8), engine)
     pipeline.synthesise(y, (0, 0, 16, 16), engine)
     return engine.name

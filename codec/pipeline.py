@@ -106,7 +106,7 @@ def _quantise_hyper(y: np.ndarray, quality: float, engine: Engine):
 
 def _quantise(scaled: np.ndarray, z, box: tiling.Box, engine: Engine, coder=None):
     """Latents of a tile, at their gain -> (symbols, means); a coder is given the symbols too."""
-    def code(index: np.ndarray, mean: np.ndarray, here: tuple) -> np.ndarray:
+    def code(index: np.ndarray, mean: np.ndarray, here) -> np.ndarray:
         symbols = np.rint(scaled[here] - mean).astype(np.int32)
         if coder:
             coder.add(symbols, index)

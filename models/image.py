@@ -78,6 +78,15 @@ class PictureModel(tf.Module):
             raise ValueError(f"{expected} variables have only {len(out)} names")
         return out
 
+    def transforms(self) -> dict:
+        """What an engine runs, by name: functions of [1, h, w, C] and their C."""
+        m = self.config.latents
+        out = {"analysis": (lambda x: self.analysis(x / 255.0), 3),
+               "synthesis": (lambda y: tf.clip_by_value(self.synthesis(y) * 255.0, 0.0, 255.0), m)}
+        if self.config.hyper != "none":
+            out["hyper_analysis"] = (self.hyper_analysis, m)
+        return out
+
     def quality_lambda(self, q):
         """lambda at q in 0..1 (quality 1..100): geometric between the two ends."""
         low, high = np.log(self.config.lambdas)

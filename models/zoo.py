@@ -5,6 +5,7 @@ An installed model is a folder:
     model.json            configuration, what it costs and reaches, SHA-256 of the weights
     params.safetensors    float16 weights: what turns latents into pictures
     coding.safetensors    integers: what turns bits into latents, exactly
+    transforms.zip        graphs that run the former without TensorFlow (models.graphs)
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from typing import NamedTuple
 import numpy as np
 from safetensors.numpy import load
 
+from models.graphs import Graphs
 from models.integer import IntegerNetwork
 from models.priors import MEAN_BITS, SCALES, Tables, compand
 
@@ -27,6 +29,7 @@ WEIGHTS = Path(__file__).parent / "weights"
 SEARCH_VARIABLE = "CODEC_MODELS"        # more folders of models, separated as PATH is
 QUARTERS = ((0, 0), (1, 1), (0, 1), (1, 0))     # row and column of every 2x2, in coding order
 FILES = ("params.safetensors", "coding.safetensors")
+GRAPHS = "transforms.zip"
 
 
 class ModelError(Exception):
@@ -57,8 +60,8 @@ class PictureConfig:
     channels: of the transforms (photo: at 1/8 and at 1/16 scale); latents M, hyper-latents N;
     slices: how many latents are coded before the next ones see them (empty: all at once);
     quarters: whether the first slice is coded a quarter of its cells at a time; context: the width
-    of the networks that look; gains: number of gain vectors; lambdas: of quality
-    1 and 100, in bpp per squared 8-bit error.
+    of the networks that look; gains: number of gain vectors; lambdas: of quality 1 and 100, in bpp
+    per squared 8-bit error.
     """
 
     name: str
@@ -175,6 +178,28 @@ class InstalledModel:
         return [IntegerNetwork.from_arrays(self._coding_part(name))
                 for name in self.config.contexts]
 
+    @property
+    def has_graphs(self) -> bool:
+        return (self.path / GRAPHS).exists()
+
+    def graph(self, name: str) -> bytes:
+        """A transform (analysis, hyper_analysis, synthesis) as a LiteRT flatbuffer.
+
+        Raises:
+            ModelError: if the model has none, or they are damaged.
+        """
+        return self._graphs.fill(name, self.params)
+
+    @cached_property
+    def _graphs(self) -> Graphs:
+        path = self.path / GRAPHS
+        try:
+            return Graphs(path.read_bytes(), self.info["sha256"])
+        except OSError as error:
+            raise ModelError(f"model {self.path}: {error.strerror}: {path}") from None
+        except ValueError as error:
+            raise ModelError(f"model {self.path}: {GRAPHS} {error}") from None
+
     @cached_property
     def latent_tables(self) -> Tables:
         return Tables.from_arrays(self._coding_part("latents"))
@@ -283,7 +308,7 @@ def export(model, folder: str | Path, **facts) -> InstalledModel:
     """
     from safetensors.numpy import save
 
-    from models import macs, priors
+    from models import graphs, macs, priors
     params = {}
     for name, variable in model.weights().items():
         params[name] = variable.numpy().astype(np.float16)
@@ -309,6 +334,9 @@ def export(model, folder: str | Path, **facts) -> InstalledModel:
     folder.mkdir(parents=True, exist_ok=True)
     for name, blob in zip(FILES, blobs):
         (folder / name).write_bytes(blob)
+    if model.config.family == "photo":      # LiteRT has no transposed convolution as balle ends in
+        plain = build(model.config, params)         # whatever the arithmetic of the trained one
+        (folder / GRAPHS).write_bytes(graphs.pack(plain, params, info["sha256"]))
     (folder / "model.json").write_text(json.dumps(info, indent=1) + "\n")
     _open.cache_clear()
     return _open(folder)

@@ -11,7 +11,11 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
+
 import numpy as np
+
+from codec.errors import CodecError
 
 HALO = {"analysis": 4, "hyper_analysis": 2, "hyper_synthesis": 1, "synthesis": 4}
 """Cells (see tiling.windows) beyond which no output of a network depends on its input."""
@@ -42,7 +46,30 @@ class Engine:
         raise NotImplementedError(f"engine {self.name} runs no transforms")
 
 
-def load(model, threads: int | None = None) -> Engine:
-    """The engine that runs the transforms of an installed model."""
-    from codec.engines.tensorflow import TensorFlowEngine
-    return TensorFlowEngine(model, threads)
+NAMES = "auto", "litert", "tensorflow"
+
+
+def load(model, threads: int | None = None, name: str = "auto") -> Engine:
+    """The engine that runs the transforms of an installed model.
+
+    name: "litert", "tensorflow", or "auto": LiteRT where it is installed and the model has graphs
+    for it.
+
+    Raises:
+        CodecError: if that engine is not installed, or cannot run this model.
+    """
+    if name not in NAMES:
+        raise CodecError(f"engine {name!r} is not known; known: {', '.join(NAMES)}")
+    if name == "auto":
+        light = find_spec("ai_edge_litert") and model.has_graphs
+        name = "litert" if light else "tensorflow"
+    try:
+        if name == "litert":
+            from codec.engines.litert import LiteRTEngine
+            return LiteRTEngine(model, threads)
+        from codec.engines.tensorflow import TensorFlowEngine
+        return TensorFlowEngine(model, threads)
+    except ImportError as error:
+        package = {"litert": "ai-edge-litert", "tensorflow": "tensorflow-compression"}[name]
+        raise CodecError(f"engine {name} does not run ({error}); to install it: "
+                         f"python -m pip install {package}") from None

@@ -32,25 +32,16 @@ class TensorFlowEngine(Engine):
             except RuntimeError:        # already running: the first engine decided
                 pass
         self._network = zoo.build(model.config, model.params)
-
-        def compiled(function, channels):
-            return tf.function(function, reduce_retracing=True, input_signature=[
+        self._transforms = {
+            name: tf.function(function, reduce_retracing=True, input_signature=[
                 tf.TensorSpec([1, None, None, channels], tf.float32)])
-
-        def pixels(y):
-            x = tf.clip_by_value(self._network.synthesis(y) * 255.0, 0.0, 255.0)
-            return tf.cast(tf.round(x), tf.uint8)
-
-        self._analysis = compiled(lambda x: self._network.analysis(x / 255.0), 3)
-        self._synthesis = compiled(pixels, model.config.latents)
-        if model.hyper_synthesis:
-            self._hyper_analysis = compiled(self._network.hyper_analysis, model.config.latents)
+            for name, (function, channels) in self._network.transforms().items()}
 
     def analysis(self, pixels: np.ndarray) -> np.ndarray:
-        return self._analysis(pixels[None].astype(np.float32))[0].numpy()
+        return self._transforms["analysis"](pixels[None].astype(np.float32))[0].numpy()
 
     def hyper_analysis(self, y: np.ndarray) -> np.ndarray:
-        return self._hyper_analysis(y[None])[0].numpy()
+        return self._transforms["hyper_analysis"](y[None])[0].numpy()
 
     def synthesis(self, y: np.ndarray) -> np.ndarray:
-        return self._synthesis(y[None])[0].numpy()
+        return np.rint(self._transforms["synthesis"](y[None])[0]).astype(np.uint8)

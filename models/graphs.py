@@ -1,0 +1,88 @@
+"""Transforms as LiteRT graphs that hold no weights of their own.
+
+A flatbuffer that LiteRT runs contains the float32 weights, and they are in params.safetensors
+already. So a model's transforms.zip has, for every transform, NAME.tflite with zeros where weights
+belong, and NAME.json: the list of [weight, order of its axes, offset in the file]. `Graphs.fill`
+puts them there. What the converter has folded into something new (a gain into a kernel) stays in
+the flatbuffer.
+"""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections.abc import Callable
+from io import BytesIO
+
+import numpy as np
+
+LEAST = 64                      # samples: what is smaller stays in the graph
+ORDERS = [(3, 0, 1, 2), (2, 0, 1, 3), (1, 0)]       # kernels, depthwise kernels, matrices
+
+
+class Graphs:
+    """The transforms of a model, from the bytes of transforms.zip.
+
+    Raises:
+        ValueError: if they are damaged, or were made for other weights.
+    """
+
+    def __init__(self, blob: bytes, sha256: str):
+        try:
+            with zipfile.ZipFile(BytesIO(blob)) as archive:
+                self._files = {name: archive.read(name) for name in archive.namelist()}
+            made_for = self._files["sha256"].decode()
+        except (KeyError, ValueError, zipfile.BadZipFile) as error:
+            raise ValueError(f"is damaged ({error})") from None
+        if made_for != sha256:
+            raise ValueError("was made for other weights")
+
+    def fill(self, name: str, weights: dict[str, np.ndarray]) -> bytes:
+        """The flatbuffer of a transform, with its weights."""
+        graph = np.frombuffer(bytearray(self._files[f"{name}.tflite"]), np.uint8)
+        for weight, order, offset in json.loads(self._files[f"{name}.json"]):
+            values = weights[weight].transpose(order)
+            place = graph[offset:offset + 4 * values.size].view(np.float32)
+            place.reshape(values.shape)[...] = values
+        return graph.tobytes()
+
+
+def pack(model, weights: dict[str, np.ndarray], sha256: str) -> bytes:
+    """The bytes of transforms.zip for a TensorFlow model that computes in float32.
+
+    weights: its own, float16; sha256: theirs, as model.json names it.
+    """
+    out = BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        def add(name: str, data: bytes | str):      # without the time of day: same in, same out
+            archive.writestr(zipfile.ZipInfo(name), data, zipfile.ZIP_DEFLATED, 9)
+
+        add("sha256", sha256)
+        for name, (function, channels) in model.transforms().items():
+            graph, places = _without(_convert(function, channels, model), {
+                weight: values for weight, values in weights.items()
+                if weight.startswith(name + "/") and values.size >= LEAST and values.any()})
+            add(f"{name}.tflite", graph)
+            add(f"{name}.json", json.dumps(places))
+    return out.getvalue()
+
+
+def _convert(function: Callable, channels: int, model) -> bytes:
+    import tensorflow as tf
+    signature = [tf.TensorSpec([1, None, None, channels], tf.float32)]
+    concrete = tf.function(function, input_signature=signature).get_concrete_function()
+    return tf.lite.TFLiteConverter.from_concrete_functions([concrete], model).convert()
+
+
+def _without(flat: bytes, weights: dict[str, np.ndarray]) -> tuple[bytes, list]:
+    """A flatbuffer with zeros for the weights that it holds as they are, and where those were."""
+    graph, places = bytearray(flat), []
+    for weight, values in weights.items():
+        for order in [o for o in ORDERS if len(o) == values.ndim] or [(0,)]:
+            held = values.astype(np.float32).transpose(order).tobytes()
+            offset = graph.find(held)
+            while offset >= 0:
+                places.append([weight, order, offset])
+                graph[offset:offset + len(held)] = bytes(len(held))
+                offset = graph.find(held)
+    return bytes(graph), places
