@@ -103,7 +103,7 @@ RIVALS: dict[str, Rival] = {
     "JPEG 4:2:0": Rival("JPEG", _PERCENT, dict(optimize=True, subsampling="4:2:0"), feature="jpg"),
     "JPEG 4:4:4": Rival("JPEG", _PERCENT, dict(optimize=True, subsampling="4:4:4"), feature="jpg"),
     "JPEG 2000": Rival("JPEG2000", (240, 160, 100, 70, 50, 35, 25, 18, 13, 9),
-                       dict(quality_mode="rates", irreversible=True), "quality_layers",
+                       dict(quality_mode="rates", irreversible=True, mct=1), "quality_layers",
                        feature="jpg_2000"),
     "WebP": Rival("WEBP", (1, 5, 10, 20, 35, 50, 65, 75, 82, 88, 92, 95), dict(method=6),
                   feature="webp"),
