@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
+
 from eval.metrics import METRICS
 from eval.report.summary import common_pictures, curve
+
+MAX_BPP = 2         # of the axis
 
 
 def label(metric: str) -> str:
@@ -27,15 +31,20 @@ def write(results: dict, folder: Path) -> list[Path]:
     pictures = common_pictures(results["points"], names)
     for metric in results["metrics"] if pictures else ():
         with pyplot.rc_context({"svg.hashsalt": "codec", "font.size": 9}):
-            figure, axes = pyplot.subplots(figsize=(7, 5), layout="constrained")
-            for name in names:
-                rate, value = zip(*curve(results["points"], name, metric, pictures))
-                axes.plot(rate, value, ".-", label=name, zorder=3 if name == "codec" else 2)
+            figure, axes = pyplot.subplots(figsize=(10, 5), layout="constrained")
+            curves = {name: curve(results["points"], name, metric, pictures) for name in names}
+            for name, points in curves.items():
+                axes.plot(*zip(*points), ".-", label=name, zorder=3 if name == "codec" else 2)
             for name, points in results["published"].items() if metric == "psnr" else ():
+                curves[f"{name} (published)"] = sorted(points)
                 axes.plot(*zip(*sorted(points)), "--", lw=1, label=f"{name} (published)")
-            axes.set(xlabel="bits per pixel", ylabel=label(metric), xlim=(0, 2))
+            seen = [y for points in curves.values() for x, y in points
+                    if x <= MAX_BPP and np.isfinite(y)]
+            room = (max(seen) - min(seen)) / 20 if seen else 0
+            axes.set(xlabel="bits per pixel", ylabel=label(metric), xlim=(0, MAX_BPP),
+                     ylim=(min(seen) - room, max(seen) + room) if room else None)
             axes.grid(alpha=0.3)
-            axes.legend()
+            figure.legend(loc="outside right upper")
             for kind, metadata in ("svg", {"Date": None}), ("png", {"Software": None}):
                 made.append(folder / f"curves-{metric}.{kind}")
                 figure.savefig(made[-1], metadata=metadata, dpi=120)

@@ -55,7 +55,7 @@ def test_every_point_is_a_real_file(made, pictures):
     for metric in results["metrics"]:
         assert (out / f"curves-{metric}.svg").stat().st_size > 10_000
         with Image.open(out / f"curves-{metric}.png") as drawn:
-            assert drawn.size == (840, 600)
+            assert drawn.size == (1200, 600)
 
 
 def test_the_summary_is_what_the_points_say(made):
