@@ -10,7 +10,7 @@ import numpy as np
 
 from codec.engines import Engine
 from codec.errors import CodecError
-from models.zoo import ModelError
+from models import zoo
 
 
 class LiteRTEngine(Engine):
@@ -57,7 +57,7 @@ class LiteRTEngine(Engine):
     def _load(self, name: str):
         try:
             graph = self.model.graph(name)
-        except ModelError as error:
+        except zoo.ModelError as error:
             raise CodecError(f"{error}; install the model again, or use --engine tensorflow"
                              ) from None
         return self._make(model_content=graph, num_threads=self._threads)
