@@ -107,8 +107,9 @@ def compare_files(old: str | Path, new: str | Path, margin: float) -> bool:
 
 def show(results: dict, console: Console | None = None) -> None:
     """The summary as a table on a terminal."""
-    console, view = console or Console(), Table(
-        box=None, padding=(0, 1, 0, 0), caption="* published, not measured" if results["published"] else None)
+    console = console or Console()
+    caption = "* published, not measured" if results["published"] else None
+    view = Table(box=None, padding=(0, 1, 0, 0), caption=caption)
     for head in ("codec", "BD-rate", "95 %", "over (dB)", "encode s", "decode s"):
         view.add_column(head, justify="left" if head == "codec" else "right", no_wrap=True)
     for row in results["summary"]:
