@@ -2,8 +2,8 @@
 
 A flatbuffer that LiteRT runs contains the float32 weights, and they are in params.safetensors
 already. So a model's transforms.zip has, for every transform, NAME.tflite with zeros where weights
-belong, and NAME.json: the list of [weight, order of its axes, offset in the file]. `Graphs.fill`
-puts them there. What the converter has folded into something new (a gain into a kernel) stays in
+belong, and NAME.json: the list of [weight, order of its axes, offset in the file]. `fill` puts them
+there. What the converter has folded into something new (a gain into a kernel) stays in
 the flatbuffer.
 """
 
@@ -20,44 +20,28 @@ LEAST = 64                      # samples: what is smaller stays in the graph
 ORDERS = [(3, 0, 1, 2), (2, 0, 1, 3), (1, 0)]       # kernels, depthwise kernels, matrices
 
 
-class Graphs:
-    """The transforms of a model, from the bytes of transforms.zip.
-
-    Raises:
-        ValueError: if they are damaged, or were made for other weights.
-    """
-
-    def __init__(self, blob: bytes, sha256: str):
-        try:
-            with zipfile.ZipFile(BytesIO(blob)) as archive:
-                self._files = {name: archive.read(name) for name in archive.namelist()}
-            made_for = self._files["sha256"].decode()
-        except (KeyError, ValueError, zipfile.BadZipFile) as error:
-            raise ValueError(f"is damaged ({error})") from None
-        if made_for != sha256:
-            raise ValueError("was made for other weights")
-
-    def fill(self, name: str, weights: dict[str, np.ndarray]) -> bytes:
-        """The flatbuffer of a transform, with its weights."""
-        graph = np.frombuffer(bytearray(self._files[f"{name}.tflite"]), np.uint8)
-        for weight, order, offset in json.loads(self._files[f"{name}.json"]):
-            values = weights[weight].transpose(order)
-            place = graph[offset:offset + 4 * values.size].view(np.float32)
-            place.reshape(values.shape)[...] = values
-        return graph.tobytes()
+def fill(blob: bytes, name: str, weights: dict[str, np.ndarray]) -> bytes:
+    """The flatbuffer of a transform from the bytes of transforms.zip, with its weights."""
+    with zipfile.ZipFile(BytesIO(blob)) as archive:
+        graph = np.frombuffer(bytearray(archive.read(f"{name}.tflite")), np.uint8)
+        places = json.loads(archive.read(f"{name}.json"))
+    for weight, order, offset in places:
+        values = weights[weight].transpose(order)
+        place = graph[offset:offset + 4 * values.size].view(np.float32)
+        place.reshape(values.shape)[...] = values
+    return graph.tobytes()
 
 
-def pack(model, weights: dict[str, np.ndarray], sha256: str) -> bytes:
+def pack(model, weights: dict[str, np.ndarray]) -> bytes:
     """The bytes of transforms.zip for a TensorFlow model that computes in float32.
 
-    weights: its own, float16; sha256: theirs, as model.json names it.
+    weights: its own, float16.
     """
     out = BytesIO()
-    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+    with zipfile.ZipFile(out, "w") as archive:
         def add(name: str, data: bytes | str):      # without the time of day: same in, same out
             archive.writestr(zipfile.ZipInfo(name), data, zipfile.ZIP_DEFLATED, 9)
 
-        add("sha256", sha256)
         for name, (function, channels) in model.transforms().items():
             graph, places = _without(_convert(function, channels, model), {
                 weight: values for weight, values in weights.items()

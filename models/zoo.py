@@ -2,7 +2,7 @@
 
 An installed model is a folder:
 
-    model.json            configuration, what it costs and reaches, SHA-256 of the weights
+    model.json            configuration, costs, SHA-256 of the weights and of the graphs
     params.safetensors    float16 weights: what turns latents into pictures
     coding.safetensors    integers: what turns bits into latents, exactly
     transforms.zip        graphs that run the former without TensorFlow (models.graphs)
@@ -21,7 +21,7 @@ from typing import NamedTuple
 import numpy as np
 from safetensors.numpy import load
 
-from models.graphs import Graphs
+from models import graphs
 from models.integer import IntegerNetwork
 from models.priors import MEAN_BITS, SCALES, Tables, compand
 
@@ -134,7 +134,7 @@ class InstalledModel:
 
     def check(self) -> None:
         """ModelError if the weights are missing or not those that model.json names."""
-        if sha256(*self._blobs) != self.info["sha256"]:
+        if self._found != self.info["sha256"]:
             raise ModelError(f"model {self.path}: weights are damaged (SHA-256 differs)")
 
     @cached_property
@@ -145,10 +145,16 @@ class InstalledModel:
         return PictureConfig(**given)
 
     @cached_property
-    def _blobs(self) -> tuple[bytes, bytes]:
+    def _blobs(self) -> list[bytes]:
+        return [self._read(name) for name in FILES]
+
+    @cached_property
+    def _found(self) -> str:
+        return sha256(*self._blobs)
+
+    def _read(self, name: str) -> bytes:
         try:
-            params, coding = ((self.path / name).read_bytes() for name in FILES)
-            return params, coding
+            return (self.path / name).read_bytes()
         except OSError as error:
             raise ModelError(f"model {self.path}: {error.strerror}: {error.filename}") from None
 
@@ -180,7 +186,7 @@ class InstalledModel:
 
     @property
     def has_graphs(self) -> bool:
-        return (self.path / GRAPHS).exists()
+        return "graphs" in self.info
 
     def graph(self, name: str) -> bytes:
         """A transform (analysis, hyper_analysis, synthesis) as a LiteRT flatbuffer.
@@ -188,17 +194,12 @@ class InstalledModel:
         Raises:
             ModelError: if the model has none, or they are damaged.
         """
-        return self._graphs.fill(name, self.params)
-
-    @cached_property
-    def _graphs(self) -> Graphs:
-        path = self.path / GRAPHS
-        try:
-            return Graphs(path.read_bytes(), self.info["sha256"])
-        except OSError as error:
-            raise ModelError(f"model {self.path}: {error.strerror}: {path}") from None
-        except ValueError as error:
-            raise ModelError(f"model {self.path}: {GRAPHS} {error}") from None
+        if not self.has_graphs:
+            raise ModelError(f"model {self.path}: has no graphs for LiteRT")
+        blob = self._read(GRAPHS)
+        if sha256(blob) != self.info["graphs"]:
+            raise ModelError(f"model {self.path}: {GRAPHS} is damaged (SHA-256 differs)")
+        return graphs.fill(blob, name, self.params)
 
     @cached_property
     def latent_tables(self) -> Tables:
@@ -308,7 +309,7 @@ def export(model, folder: str | Path, **facts) -> InstalledModel:
     """
     from safetensors.numpy import save
 
-    from models import graphs, macs, priors
+    from models import macs, priors
     params = {}
     for name, variable in model.weights().items():
         params[name] = variable.numpy().astype(np.float16)
@@ -336,7 +337,9 @@ def export(model, folder: str | Path, **facts) -> InstalledModel:
         (folder / name).write_bytes(blob)
     if model.config.family == "photo":      # LiteRT has no transposed convolution as balle ends in
         plain = build(model.config, params)         # whatever the arithmetic of the trained one
-        (folder / GRAPHS).write_bytes(graphs.pack(plain, params, info["sha256"]))
+        blob = graphs.pack(plain, params)
+        (folder / GRAPHS).write_bytes(blob)
+        info["graphs"] = sha256(blob)
     (folder / "model.json").write_text(json.dumps(info, indent=1) + "\n")
     _open.cache_clear()
     return _open(folder)

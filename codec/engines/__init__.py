@@ -56,7 +56,7 @@ def load(model, threads: int | None = None, name: str = "auto") -> Engine:
     for it.
 
     Raises:
-        CodecError: if that engine is not installed, or cannot run this model.
+        CodecError: if that engine is not known or not installed.
     """
     if name not in NAMES:
         raise CodecError(f"engine {name!r} is not known; known: {', '.join(NAMES)}")

@@ -32,8 +32,7 @@ def write(results: dict, rows: list[dict], paths: Sequence[Path], found: dict,
         "metrics": {m: label(m) for m in results["metrics"]}, "codecs": list(results["codecs"]),
         "pictures": common_pictures(results["points"], list(results["codecs"])),
         "points": results["points"], "published": results["published"],
-        "views": [view for view in map(_view, *zip(*_shown(paths, found))) if view]
-        if found else []}
+        "views": [view for path in _shown(paths) if found and (view := _view(path, found))]}
     page = Template((HERE / "page.html").read_text()).substitute(
         title=html.escape(results["title"]), about=_about(results), explained=_explained(results),
         summary=_summary(rows, results), codecs=_codecs(results), problems=_problems(results),
@@ -42,10 +41,10 @@ def write(results: dict, rows: list[dict], paths: Sequence[Path], found: dict,
     path.write_text(page)
 
 
-def _shown(paths: Sequence[Path], found: dict):
+def _shown(paths: Sequence[Path]) -> list[Path]:
     """A few of the pictures, spread over the folder."""
     chosen = np.linspace(0, len(paths) - 1, min(VIEWS, len(paths))).round().astype(int)
-    return [(paths[i], found) for i in chosen]
+    return [paths[i] for i in chosen]
 
 
 def _view(path: Path, found: dict) -> dict | None:
