@@ -131,10 +131,10 @@ def find_model(name: str) -> zoo.InstalledModel:
 def engine_for(model: zoo.InstalledModel, threads: int | None = None, engine: str = "auto"
                ) -> engines.Engine:
     """What runs a model's networks; made once for each model of a process."""
-    key = model.path, engine
-    if key not in _engines:
-        _engines[key] = engines.load(model, threads, engine)
-    return _engines[key]
+    name = engines.choose(model, engine)
+    if (model.path, name) not in _engines:
+        _engines[model.path, name] = engines.load(model, threads, name)
+    return _engines[model.path, name]
 
 
 _engines: dict[tuple[Path, str], engines.Engine] = {}

@@ -213,7 +213,7 @@ def train(args) -> None:
     try:
         path = run.train_and_export(args.config, args.data, args.out, args.minutes,
                                     args.start, args.resume, args.bfloat16)
-    except (OSError, ValueError, FloatingPointError) as error:
+    except (OSError, ValueError, FloatingPointError, ImportError) as error:
         raise CodecError(str(error)) from None
     print(f"{path}: ready; use it as codec compress --model {path} ...")
 

@@ -10,8 +10,8 @@ import codec
 from codec import pipeline
 from models import zoo
 
-PACKAGES = ("numpy", "pillow", "constriction", "safetensors", "ai-edge-litert",
-            "tensorflow", "tensorflow-compression", "tensorflow-probability")
+PACKAGES = "numpy", "pillow", "constriction", "safetensors", "ai-edge-litert"
+FOR_TRAINING = "tensorflow", "tensorflow-compression", "tensorflow-probability"
 
 
 def examine() -> dict:
@@ -19,12 +19,14 @@ def examine() -> dict:
     problems: list[str] = []
     report = {"codec": codec.__version__, "python": platform.python_version(),
               "machine": platform.machine(), "cores": os.cpu_count()}
-    for package in PACKAGES:
+    for package in PACKAGES + FOR_TRAINING:
         try:
             report[package] = metadata.version(package)
         except metadata.PackageNotFoundError:
-            report[package] = "missing"
-            problems.append(f"{package} is not installed; run: python -m pip install {package}")
+            optional = package in FOR_TRAINING
+            report[package] = "missing; only training needs it" if optional else "missing"
+            if not optional:
+                problems.append(f"{package} is not installed; run: python -m pip install {package}")
     report["models"] = ", ".join(_check(model, problems) for model in _installed(problems))
     if not report["models"]:
         problems.append("no model is installed")

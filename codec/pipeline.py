@@ -274,12 +274,11 @@ def _each_step(z, box: tiling.Box, engine: Engine, code) -> tuple[np.ndarray, np
     symbols, mean = np.empty(size, np.int32), np.empty(size, np.float32)
     shown = np.zeros(size, np.int32)
     for i, step in enumerate(model.config.steps):
-        cells, correction = step.cells(*size[:2]), None
+        here, correction = (*step.cells, step.part), None
         if i:
             seen = np.concatenate([features, shown[..., :step.known]], -1)
-            correction = engine.context(i - 1, seen)[cells]
-        here = cells, step.part
-        index, mean[here] = model.distribution(parameters[cells], step.part, correction)
+            correction = engine.context(i - 1, seen, step.cell)
+        index, mean[here] = model.distribution(parameters[step.cells], step.part, correction)
         symbols[here] = code(index, mean[here], here)
         shown[here] = model.shown(symbols[here], mean[here])
     return symbols, mean

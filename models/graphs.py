@@ -35,7 +35,7 @@ def fill(blob: bytes, name: str, weights: dict[str, np.ndarray]) -> bytes:
 def pack(model, weights: dict[str, np.ndarray]) -> bytes:
     """The bytes of transforms.zip for a TensorFlow model that computes in float32.
 
-    weights: its own, float16.
+    weights: its own, float16. The model's upsampling stays in phases.
     """
     out = BytesIO()
     with zipfile.ZipFile(out, "w") as archive:
@@ -53,6 +53,11 @@ def pack(model, weights: dict[str, np.ndarray]) -> bytes:
 
 def _convert(function: Callable, channels: int, model) -> bytes:
     import tensorflow as tf
+
+    from models.layers import SignalConv2D
+    for module in model.submodules:
+        if isinstance(module, SignalConv2D):
+            module.in_phases = True
     signature = [tf.TensorSpec([1, None, None, channels], tf.float32)]
     concrete = tf.function(function, input_signature=signature).get_concrete_function()
     return tf.lite.TFLiteConverter.from_concrete_functions([concrete], model).convert()

@@ -18,6 +18,8 @@ import numpy as np
 EXACT = 2**24       # float32 holds every integer up to here
 WEIGHT_MAX = 127
 
+Cell = tuple[int, int]      # row and column in a 2x2
+
 
 @dataclass(frozen=True)
 class IntegerLayer:
@@ -49,19 +51,25 @@ class IntegerLayer:
         if bound.max() >= EXACT:
             raise ValueError(f"a sum may reach {bound.max()}; allowed is below 2**24")
 
-    def __call__(self, x: np.ndarray, dtype: type = np.float32) -> np.ndarray:
+    def __call__(self, x: np.ndarray, dtype: type = np.float32, cell: Cell | None = None
+                 ) -> np.ndarray:
         """x integers [h, w, C_in] -> int32 [h * upsample, w * upsample, C_out / upsample**2].
 
-        dtype is the arithmetic to use: float32 (fast) or int64 (the definition).
+        dtype is the arithmetic to use: float32 (fast) or int64 (the definition). With a cell only
+        the outputs at this row and column of every 2x2 are computed, before any upsampling.
         """
         k, h, w = len(self.kernel), *x.shape[:2]
+        (row, column), every = (cell, 2) if cell else ((0, 0), 1)
         x = np.clip(x, -self.input_max, self.input_max).astype(dtype)
-        x = np.pad(x, [(k // 2, k // 2), (k // 2, k // 2), (0, 0)])
+        if k > 1:
+            x = np.pad(x, [(k // 2, k // 2), (k // 2, k // 2), (0, 0)])
         kernel: np.ndarray = self.kernel.astype(dtype)
-        total: np.ndarray = np.zeros([h, w, kernel.shape[-1]], dtype)
-        for dy in range(k):
-            for dx in range(k):
-                total += x[dy:dy + h, dx:dx + w] @ kernel[dy, dx]
+
+        def tap(dy: int, dx: int) -> np.ndarray:
+            return x[dy + row:dy + h:every, dx + column:dx + w:every] @ kernel[dy, dx]
+        total = tap(0, 0)
+        for at in list(np.ndindex(k, k))[1:]:
+            total += tap(*at)
         total = (total.astype(np.int32) + self.bias) >> self.shift
         return depth_to_space(np.clip(total, *self.clip), self.upsample)
 
@@ -81,8 +89,12 @@ class IntegerNetwork:
     def output(self, hidden: np.ndarray, dtype: type = np.float32) -> np.ndarray:
         return self.layers[-1](hidden, dtype)
 
-    def __call__(self, z: np.ndarray, dtype: type = np.float32) -> np.ndarray:
-        return self.output(self.hidden(z, dtype), dtype)
+    def __call__(self, z: np.ndarray, dtype: type = np.float32, cell: Cell | None = None
+                 ) -> np.ndarray:
+        """All layers; with a cell, only the outputs there, if all layers but the first are 1x1."""
+        for i, layer in enumerate(self.layers):
+            z = layer(z, dtype, None if i else cell)
+        return z
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Everything by name, for storage; `from_arrays` is the inverse."""

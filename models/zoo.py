@@ -22,7 +22,7 @@ import numpy as np
 from safetensors.numpy import load
 
 from models import graphs
-from models.integer import IntegerNetwork
+from models.integer import Cell, IntegerNetwork
 from models.priors import MEAN_BITS, SCALES, Tables, compand
 
 WEIGHTS = Path(__file__).parent / "weights"
@@ -41,15 +41,16 @@ class Step(NamedTuple):
     every 2x2; None: all cells), and how many channels of latents the network before it sees."""
 
     part: slice
-    cell: tuple[int, int] | None
+    cell: Cell | None
     known: int
 
-    def cells(self, height: int, width: int):
+    @property
+    def cells(self) -> tuple[slice, slice]:
         """What picks its cells out of a grid [height, width, ...]."""
         if self.cell is None:
-            return ...
-        rows, columns = (np.arange(n) % 2 == at for n, at in zip((height, width), self.cell))
-        return np.logical_and.outer(rows, columns)
+            return slice(None), slice(None)
+        row, column = self.cell
+        return slice(row, None, 2), slice(column, None, 2)
 
 
 @dataclass(frozen=True)
@@ -335,11 +336,10 @@ def export(model, folder: str | Path, **facts) -> InstalledModel:
     folder.mkdir(parents=True, exist_ok=True)
     for name, blob in zip(FILES, blobs):
         (folder / name).write_bytes(blob)
-    if model.config.family == "photo":      # LiteRT has no transposed convolution as balle ends in
-        plain = build(model.config, params)         # whatever the arithmetic of the trained one
-        blob = graphs.pack(plain, params)
-        (folder / GRAPHS).write_bytes(blob)
-        info["graphs"] = sha256(blob)
+    plain = build(model.config, params)         # whatever the arithmetic of the trained one
+    blob = graphs.pack(plain, params)
+    (folder / GRAPHS).write_bytes(blob)
+    info["graphs"] = sha256(blob)
     (folder / "model.json").write_text(json.dumps(info, indent=1) + "\n")
     _open.cache_clear()
     return _open(folder)

@@ -6,7 +6,11 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
 import pytest
+from hypothesis import settings
 from skimage import data
+
+settings.register_profile("untimed", deadline=None)     # a busy machine is no failure
+settings.load_profile("untimed")
 
 
 @pytest.fixture(scope="session")
@@ -16,7 +20,13 @@ def photo() -> np.ndarray:
 
 
 @pytest.fixture(scope="session")
-def small_models(tmp_path_factory):
+def tensorflow():
+    """TensorFlow; a test that asks for it is skipped where the codec is installed alone."""
+    return pytest.importorskip("tensorflow", reason="TensorFlow is not installed")
+
+
+@pytest.fixture(scope="session")
+def small_models(tensorflow, tmp_path_factory):
     """Untrained models of every kind, exported: name -> folder."""
     from dataclasses import replace
 

@@ -3,7 +3,8 @@
     analysis         uint8  [H, W, 3]  -> float32 [H/16, W/16, M]     H, W multiples of 16
     hyper_analysis   float32 [h, w, M] -> float32 [ceil(h/4), ceil(w/4), N]
     hyper_synthesis  int32  [h, w, N]  -> int32   features [4h, 4w, N] and parameters [4h, 4w, 2M]
-    context          int32  [h, w, N + known] -> int32 [h, w, 2 slice], corrections; both exact
+    context          int32  [h, w, N + known] -> int32 [h, w, 2 slice], corrections; both exact.
+                     With a cell, a row and column of every 2x2, only those there
     synthesis        float32 [h, w, M] -> uint8   [16h, 16w, 3]
 
 `Engine` itself knows only the exact part, in NumPy: enough to check a file down to its symbols.
@@ -39,8 +40,8 @@ class Engine:
         features = self.model.hyper_synthesis.hidden(z)
         return features, self.model.hyper_synthesis.output(features)
 
-    def context(self, number: int, seen: np.ndarray) -> np.ndarray:
-        return self.model.contexts[number](seen)
+    def context(self, number: int, seen: np.ndarray, cell=None) -> np.ndarray:
+        return self.model.contexts[number](seen, cell=cell)
 
     def synthesis(self, y: np.ndarray) -> np.ndarray:
         raise NotImplementedError(f"engine {self.name} runs no transforms")
@@ -49,20 +50,26 @@ class Engine:
 NAMES = "auto", "litert", "tensorflow"
 
 
-def load(model, threads: int | None = None, name: str = "auto") -> Engine:
-    """The engine that runs the transforms of an installed model.
+def choose(model, name: str = "auto") -> str:
+    """"litert" or "tensorflow"; "auto" is LiteRT where it is installed and the model has graphs.
 
-    name: "litert", "tensorflow", or "auto": LiteRT where it is installed and the model has graphs
-    for it.
+    Raises:
+        CodecError: if there is no engine of this name.
+    """
+    if name not in NAMES:
+        raise CodecError(f"engine {name!r} is not known; known: {', '.join(NAMES)}")
+    if name != "auto":
+        return name
+    return "litert" if find_spec("ai_edge_litert") and model.has_graphs else "tensorflow"
+
+
+def load(model, threads: int | None = None, name: str = "auto") -> Engine:
+    """The engine that runs the transforms of an installed model; for names see `choose`.
 
     Raises:
         CodecError: if that engine is not known or not installed.
     """
-    if name not in NAMES:
-        raise CodecError(f"engine {name!r} is not known; known: {', '.join(NAMES)}")
-    if name == "auto":
-        light = find_spec("ai_edge_litert") and model.has_graphs
-        name = "litert" if light else "tensorflow"
+    name = choose(model, name)
     try:
         if name == "litert":
             from codec.engines.litert import LiteRTEngine
@@ -70,6 +77,4 @@ def load(model, threads: int | None = None, name: str = "auto") -> Engine:
         from codec.engines.tensorflow import TensorFlowEngine
         return TensorFlowEngine(model, threads)
     except ImportError as error:
-        package = {"litert": "ai-edge-litert", "tensorflow": "tensorflow-compression"}[name]
-        raise CodecError(f"engine {name} does not run ({error}); to install it: "
-                         f"python -m pip install {package}") from None
+        raise CodecError(f"engine {name}: {error}") from None

@@ -26,7 +26,11 @@ class LiteRTEngine(Engine):
 
     def __init__(self, model, threads: int | None = None):
         super().__init__(model)
-        from ai_edge_litert.interpreter import Interpreter
+        try:
+            from ai_edge_litert.interpreter import Interpreter
+        except ImportError as error:
+            raise ImportError(f"LiteRT does not run ({error}); to install it: "
+                              "python -m pip install ai-edge-litert") from None
         self._make = Interpreter
         self._threads = threads or _cores()
         self._interpreters: dict = {}

@@ -7,6 +7,8 @@ import os
 import numpy as np
 
 from codec.engines import Engine
+from models import zoo
+from models.requirements import need_tensorflow
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
@@ -16,15 +18,17 @@ class TensorFlowEngine(Engine):
 
     threads: cores for one operation; None lets TensorFlow choose. It is fixed by the first engine
     of a process.
+
+    Raises:
+        ImportError: if TensorFlow is not installed.
     """
 
     name = "tensorflow"
 
     def __init__(self, model, threads: int | None = None):
         super().__init__(model)
+        need_tensorflow("it")
         import tensorflow as tf
-
-        from models import zoo
         if threads:
             try:
                 tf.config.threading.set_intra_op_parallelism_threads(threads)

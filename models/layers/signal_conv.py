@@ -41,6 +41,10 @@ class _SignalConv(SavesParameters):
         RuntimeError: if an attribute is set after the layer was built.
     """
 
+    in_phases = False
+    """Set to True, upsampling is in phases wherever it can be: LiteRT has no convolution like
+    tfc's. The same function of inputs and kernel; may be set at any time."""
+
     def __init__(self, filters, kernel_support, corr=False, strides_down=1, strides_up=1,
                  padding="valid", extra_pad_end=None, channel_separable=False,
                  data_format="channels_last", activation=None, use_bias=False, use_explicit=True,
@@ -113,7 +117,7 @@ class _SignalConv(SavesParameters):
                                  f"kernel of support {a.support}, as padding is 'valid'")
 
     def _tfc_is_faster(self, channels: int) -> bool:
-        """Whether upsampling is left to tfc's transposed convolution.
+        """Whether upsampling is left to tfc's transposed convolution, unless `in_phases` is set.
 
         On a CPU it wins where few filters are made of many channels, where there are few of both,
         and by a little in 1-D; see `benchmark`. In 3-D its gradients are so slow for few filters
@@ -124,7 +128,7 @@ class _SignalConv(SavesParameters):
         few = (self._rank == 1 or self.filters < max(channels, 32)
                or any(k < u for k, u in zip(self.kernel_support, self.strides_up)))
         upsamples = max(self.strides_up) > 1 and max(self.strides_down) == 1
-        return possible and upsamples and few and self._rank < 3
+        return possible and upsamples and few and self._rank < 3 and not self.in_phases
 
     def call(self, inputs):
         channels = check_input(self, inputs.shape, self._rank)

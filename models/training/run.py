@@ -7,6 +7,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 from models import zoo
+from models.requirements import need_tensorflow
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
@@ -31,11 +32,13 @@ def train_and_export(config: str, data: str, out: str, minutes: float | None = N
     Raises:
         ValueError: for an unknown config, or a duration that is not positive; else see loop.train.
         zoo.ModelError: if there is no such model to start from.
+        ImportError: without TensorFlow.
     """
     found = configuration(config)
     if minutes is not None and not minutes > 0:
         raise ValueError(f"minutes is {minutes:g}; it must be above 0")
     begin = zoo.find(start) if start else None
+    need_tensorflow("training")
     import rich.console
 
     from models.training import loop

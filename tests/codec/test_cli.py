@@ -147,6 +147,9 @@ def test_unknown_models_and_configs(command, picture, tmp_path):
     assert status == 1 and err == "codec: error: model 'nope' is not installed; installed: photo\n"
     status, _, err = command("train", tmp_path, "--config", "nope", "--out", tmp_path / "t")
     assert status == 1 and "config 'nope' is not known; known: photo" in err
+
+
+def test_training_on_nothing(command, tmp_path, tensorflow):
     status, _, err = command("train", tmp_path / "none", "--out", tmp_path / "t")
     assert status == 1 and "none: no such folder or tar" in err
 
@@ -217,10 +220,8 @@ def test_a_larger_result_says_so(command, tmp_path):
 @pytest.mark.parametrize("name", ["params.safetensors", "coding.safetensors"])
 @pytest.mark.parametrize("fault, message", [("flip", "weights are damaged (SHA-256 differs)"),
                                             ("remove", "No such file or directory")])
-def test_damaged_weights_get_one_line(command, picture, tmp_path, small_models, name, fault,
-                                      message):
-    model = tmp_path / "model"
-    shutil.copytree(small_models["photo"], model)
+def test_damaged_weights_get_one_line(command, picture, tmp_path, name, fault, message):
+    model = Path(shutil.copytree(zoo.find("photo").path, tmp_path / "model"))
     assert command("compress", picture, "--model", model)[0] == 0
     zoo._open.cache_clear()                     # as a new process would find it
     if fault == "flip":

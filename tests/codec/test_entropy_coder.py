@@ -21,7 +21,7 @@ def encode(symbols, indexes, tables=TABLES) -> bytes:
     return coder.finish()
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.data())
 def test_any_symbols_come_back(data):
     size = data.draw(st.integers(0, 60))
@@ -38,7 +38,7 @@ def test_any_symbols_come_back(data):
         assert decoder.next(indexes[part]).tolist() == symbols[part].tolist()
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.binary(max_size=64))
 def test_any_bytes_decode_or_are_refused(data):
     indexes = np.arange(300, dtype=np.uint8) % 3

@@ -1,6 +1,5 @@
 import numpy as np
 import pytest
-import tensorflow as tf
 
 import codec
 from codec import pipeline, tiling
@@ -41,7 +40,7 @@ def test_any_size_comes_back(photo, height, width, quality):
 
 @pytest.mark.parametrize("name", ["photo", "graphic", "noise", "flat"])
 @pytest.mark.parametrize("quality", [3, 50, 97])
-def test_a_file_is_as_long_as_the_model_says(name, quality, photo):
+def test_a_file_is_as_long_as_the_model_says(name, quality, photo, tensorflow):
     pixels = {"photo": photo, "graphic": graphic(), "noise": noise(),
               "flat": np.full([40, 40, 3], 77, np.uint8)}[name]
     installed = zoo.find("photo")
@@ -49,7 +48,7 @@ def test_a_file_is_as_long_as_the_model_says(name, quality, photo):
     pads = [(0, height - pixels.shape[0]), (0, width - pixels.shape[1]), (0, 0)]
     padded = np.pad(pixels, pads, mode="edge")[None].astype(np.float32)
     bpp, _ = zoo.build(installed.config, installed.params)(
-        tf.constant(padded), tf.constant([(quality - 1) / 99]))
+        tensorflow.constant(padded), tensorflow.constant([(quality - 1) / 99]))
     estimate = float(bpp[0]) * height * width / 8
     assert abs(len(codec.compress(pixels, quality=quality)) - estimate) <= 0.01 * estimate + 64
 

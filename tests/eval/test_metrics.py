@@ -13,11 +13,11 @@ def noisy(pixels, most: int) -> np.ndarray:
 
 @pytest.mark.parametrize("height, width", [(161, 161), (192, 256), (177, 203)])
 @pytest.mark.parametrize("most", [2, 20, 90])
-def test_ms_ssim_is_tensorflows(photo, height, width, most):
-    import tensorflow as tf
+def test_ms_ssim_is_tensorflows(photo, height, width, most, tensorflow):
     a = np.tile(photo, (2, 2, 1))[:height, :width]
     b = noisy(a, most)
-    expected = tf.image.ssim_multiscale(*(v[None].astype(np.float32) for v in (a, b)), 255.0)
+    pair = (v[None].astype(np.float32) for v in (a, b))
+    expected = tensorflow.image.ssim_multiscale(*pair, 255.0)
     assert metrics.ms_ssim(a, b) == pytest.approx(float(expected[0]), abs=2e-5)
 
 

@@ -32,7 +32,7 @@ def test_what_could_be_inexact_is_refused(wrong, message):
         layer(**wrong)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.integers(0, 2**32), st.floats(0.01, 30), st.integers(1, 6), st.integers(1, 6))
 def test_float32_int64_and_tensorflow_agree(seed, size, height, width):
     rng = np.random.default_rng(seed)

@@ -45,7 +45,7 @@ def maps(draw):
     return rank, options, tuple(draw(st.integers(5, 7)) for _ in range(rank)), draw(st.booleans())
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(maps())
 def test_every_combination_is_the_definition(drawn):
     rank, options, sizes, dynamic = drawn

@@ -1,0 +1,7 @@
+"""Where TensorFlow does not exist, the tests of what needs it are left out."""
+
+import sys
+
+from models.requirements import NEWEST
+
+collect_ignore_glob = ["models/*", "tests/models/*"] if sys.version_info[:2] > NEWEST else []
