@@ -130,14 +130,14 @@ def find_model(name: str) -> zoo.InstalledModel:
 
 def engine_for(model: zoo.InstalledModel, threads: int | None = None, engine: str = "auto"
                ) -> engines.Engine:
-    """What runs a model's networks; made once for each model of a process."""
-    name = engines.choose(model, engine)
-    if (model.path, name) not in _engines:
-        _engines[model.path, name] = engines.load(model, threads, name)
-    return _engines[model.path, name]
+    """What runs a model's networks; made once in a process for the same wishes."""
+    key = model.path, engines.choose(model, engine), threads
+    if key not in _engines:
+        _engines[key] = engines.load(model, threads, key[1])
+    return _engines[key]
 
 
-_engines: dict[tuple[Path, str], engines.Engine] = {}
+_engines: dict[tuple[Path, str, int | None], engines.Engine] = {}
 
 
 def _model_of(stream: pipeline.Stream, extra: str | None) -> zoo.InstalledModel:

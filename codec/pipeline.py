@@ -18,7 +18,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from codec import bitstream, entropy_coder, rate_control, tiling
+from codec import bitstream, entropy_coder, parallel, rate_control, tiling
 from codec.bitstream import Header, Section
 from codec.engines import HALO, Engine
 from codec.errors import CodecError
@@ -83,12 +83,13 @@ def _code(y: np.ndarray, header: Header, extras: list[Section], engine: Engine) 
         coder.add(z, channel)
         sections.append(Section(bitstream.HYPER_LATENTS, coder.finish()))
     common = common_checksum(header, z)
-    for box in tile_boxes(header):
+
+    def code_tile(box: tiling.Box) -> Section:
         coder = entropy_coder.Encoder(engine.model.latent_tables)
         symbols, _ = _quantise(tiling.cut(scaled, box), z, box, engine, coder)
         digest = struct.pack("<I", tile_checksum(common, symbols))
-        sections.append(Section(bitstream.LATENTS, digest + coder.finish()))
-    return sections
+        return Section(bitstream.LATENTS, digest + coder.finish())
+    return sections + list(parallel.in_order(code_tile, tile_boxes(header), engine.threads))
 
 
 def _quantise_hyper(y: np.ndarray, quality: float, engine: Engine):
@@ -118,10 +119,12 @@ def _reconstruct(y: np.ndarray, quality: float, picture: Picture, engine: Engine
     """What a decoder will show at this quality, uint8 [H, W, 3], without the detour by bytes."""
     scaled, z = _quantise_hyper(y, quality, engine)
     header = _header(picture, quality, engine)
-    for box in tile_boxes(header):
+
+    def quantise_tile(box: tiling.Box) -> None:
         tile = tiling.cut(scaled, box)
         symbols, mean = _quantise(tile, z, box, engine)
         tile[:] = symbols + mean
+    list(parallel.in_order(quantise_tile, tile_boxes(header), engine.threads))
     scaled *= engine.model.gain(quality, inverse=True)
     return _finish(synthesise(scaled, (0, 0, header.height, header.width), engine), picture.gray)
 
@@ -223,15 +226,17 @@ def decode_symbols(stream: Stream, engine: Engine, needed: tiling.Box | None = N
         channel = np.broadcast_to(np.arange(size[2], dtype=np.uint16), size)
         z = entropy_coder.Decoder(stream.hyper_latents, model.hyper_latent_tables).next(channel)
     common = common_checksum(header, z)
-    for box, payload in zip(tile_boxes(header), stream.latents):
-        if needed and (box[0] >= needed[2] or box[2] <= needed[0]
-                       or box[1] >= needed[3] or box[3] <= needed[1]):
-            continue
+
+    def decode_tile(tile: tuple[tiling.Box, bytes]):
+        box, payload = tile
         coder = entropy_coder.Decoder(payload[4:], model.latent_tables)
-        symbols, mean = _each_step(z, box, engine, lambda index, *_, c=coder: c.next(index))
+        symbols, mean = _each_step(z, box, engine, lambda index, *_: coder.next(index))
         if struct.unpack_from("<I", payload)[0] != tile_checksum(common, symbols):
             raise CodecError("damaged: latents differ from those that were written")
-        yield box, symbols, mean
+        return box, symbols, mean
+    tiles = [(box, payload) for box, payload in zip(tile_boxes(header), stream.latents)
+             if not needed or tiling.overlap(box, needed)]
+    yield from parallel.in_order(decode_tile, tiles, engine.threads)
 
 
 def symbols_sha256(stream: Stream, engine: Engine) -> tuple[int, str]:

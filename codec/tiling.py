@@ -30,6 +30,15 @@ def grow(box: Box, halo: int, height: int, width: int) -> Box:
             min(height, bottom + halo), min(width, right + halo))
 
 
+def overlap(a: Box, b: Box) -> bool:
+    """Whether two boxes have a sample in common.
+
+    >>> overlap((0, 0, 2, 2), (1, 1, 3, 3)), overlap((0, 0, 2, 2), (2, 0, 3, 2))
+    (True, False)
+    """
+    return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]
+
+
 def cover(box: Box, cell: int) -> Box:
     """The cells of size `cell` that a box of samples touches.
 

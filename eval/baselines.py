@@ -78,15 +78,16 @@ class Ours:
 
     model: str = codec.DEFAULT_MODEL
     qualities: Sequence[float] = (1, 8, 16, 25, 33, 42, 50, 58, 67, 75, 84, 92, 100)
+    engine: str = "auto"
 
     def load(self) -> None:
-        codec.engine_for(codec.find_model(self.model))
+        codec.engine_for(codec.find_model(self.model), engine=self.engine)
 
     def encode(self, pixels: np.ndarray, quality: float) -> bytes:
-        return codec.compress(pixels, quality=quality, model=self.model)
+        return codec.compress(pixels, quality=quality, model=self.model, engine=self.engine)
 
     def decode(self, blob: bytes) -> np.ndarray:
-        return codec.decompress(blob, model=self.model).pixels
+        return codec.decompress(blob, model=self.model, engine=self.engine).pixels
 
     @property
     def settings(self) -> str:

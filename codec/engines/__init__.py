@@ -16,6 +16,7 @@ from importlib.util import find_spec
 
 import numpy as np
 
+from codec import parallel
 from codec.errors import CodecError
 
 HALO = {"analysis": 4, "hyper_analysis": 2, "hyper_synthesis": 1, "synthesis": 4}
@@ -23,12 +24,15 @@ HALO = {"analysis": 4, "hyper_analysis": 2, "hyper_synthesis": 1, "synthesis": 4
 
 
 class Engine:
-    """The exact part of a model; needs nothing but NumPy."""
+    """The exact part of a model; needs nothing but NumPy.
+
+    threads: cores to use; None takes all that the process may use.
+    """
 
     name = "numpy"
 
-    def __init__(self, model):
-        self.model = model
+    def __init__(self, model, threads: int | None = None):
+        self.model, self.threads = model, threads or parallel.cores()
 
     def analysis(self, pixels: np.ndarray) -> np.ndarray:
         raise NotImplementedError(f"engine {self.name} runs no transforms")

@@ -16,8 +16,6 @@ from models import zoo
 class LiteRTEngine(Engine):
     """Runs a model's LiteRT graphs on windows of any size; each is made when it is first needed.
 
-    threads: cores for one operation; None takes all that the process may use.
-
     Raises:
         ImportError: if ai-edge-litert is not installed.
     """
@@ -25,14 +23,13 @@ class LiteRTEngine(Engine):
     name = "litert"
 
     def __init__(self, model, threads: int | None = None):
-        super().__init__(model)
+        super().__init__(model, threads)
         try:
             from ai_edge_litert.interpreter import Interpreter
         except ImportError as error:
             raise ImportError(f"LiteRT does not run ({error}); to install it: "
                               "python -m pip install ai-edge-litert") from None
         self._make = Interpreter
-        self._threads = threads or _cores()
         self._interpreters: dict = {}
 
     def analysis(self, pixels: np.ndarray) -> np.ndarray:
@@ -64,11 +61,7 @@ class LiteRTEngine(Engine):
         except zoo.ModelError as error:
             raise CodecError(f"{error}; install the model again, or use --engine tensorflow"
                              ) from None
-        return self._make(model_content=graph, num_threads=self._threads)
-
-
-def _cores() -> int | None:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+        return self._make(model_content=graph, num_threads=self.threads)
 
 
 @contextlib.contextmanager

@@ -26,7 +26,7 @@ class TensorFlowEngine(Engine):
     name = "tensorflow"
 
     def __init__(self, model, threads: int | None = None):
-        super().__init__(model)
+        super().__init__(model, threads)
         need_tensorflow("it")
         import tensorflow as tf
         if threads:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import tensorflow as tf
 
 MOMENTUM, BETA_1, BETA_2, CLIP = 0.95, 0.9, 0.999, 1.0
+LINEAR = 0.1            # of Adam's rate, for the linear path: it starts good, and its jitter is all
+                        # latents' and all pixels'
 
 
 def orthogonalise(gradient):
@@ -56,7 +58,7 @@ class Optimizer(tf.Module):
     """Updates the variables of a model by their gradients.
 
     Muon takes the kernels in the middle of a network; Adam takes the layers next to the pixels,
-    depthwise kernels, biases, gains and priors.
+    depthwise kernels, biases, gains, priors and, at a tenth of its rate, the linear path.
     """
 
     def __init__(self, weights: dict[str, tf.Variable], adam: float, muon: float):
@@ -99,7 +101,8 @@ class Optimizer(tf.Module):
                 s = self.second[name]
                 m.assign(BETA_1 * m + (1 - BETA_1) * g)
                 s.assign(BETA_2 * s + (1 - BETA_2) * g * g)
-                change = adam * m / (tf.sqrt(s) + 1e-7)
+                own = LINEAR if name.endswith("/linear") else 1.0
+                change = own * adam * m / (tf.sqrt(s) + 1e-7)
             v.assign_sub(change)
             self.average[name].assign(keep * self.average[name] + (1 - keep) * v)
         return norm
