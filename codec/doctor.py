@@ -7,7 +7,7 @@ import platform
 from importlib import metadata
 
 import codec
-from codec import pipeline
+from codec import engines, pipeline
 from models import zoo
 
 PACKAGES = "numpy", "pillow", "constriction", "safetensors", "ai-edge-litert"
@@ -27,13 +27,15 @@ def examine() -> dict:
             report[package] = "missing; only training needs it" if optional else "missing"
             if not optional:
                 problems.append(f"{package} is not installed; run: python -m pip install {package}")
+    for engine in ("litert", "tensorflow"):
+        report[f"engine {engine}"] = engines.why_not(engine) or "ready"
     report["models"] = ", ".join(_check(model, problems) for model in _installed(problems))
     if not report["models"]:
         problems.append("no model is installed")
     try:
-        report["engine"] = _try_engine()
+        report["engine by default"] = _try_engine()
     except Exception as error:          # whatever keeps an engine from running is the finding
-        report["engine"] = "none"
+        report["engine by default"] = "none"
         problems.append(f"no engine runs: {type(error).__name__}: {error}")
     return report | {"problems": problems}
 

@@ -27,7 +27,7 @@ from codec.media.image import Picture, pack_alpha, unpack_alpha
 CELL = 16               # pixels a latent spans
 HYPER_CELL = 4          # latents a hyper-latent spans
 TILE = 1024             # pixels a coded tile spans
-WINDOW = 64             # cells a window of the transforms spans
+WINDOW = 48             # cells a window of the transforms spans
 MAX_PIXELS = 1 << 27
 
 

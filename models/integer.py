@@ -60,13 +60,13 @@ class IntegerLayer:
         """
         k, h, w = len(self.kernel), *x.shape[:2]
         (row, column), every = (cell, 2) if cell else ((0, 0), 1)
-        x = np.clip(x, -self.input_max, self.input_max).astype(dtype)
-        if k > 1:
-            x = np.pad(x, [(k // 2, k // 2), (k // 2, k // 2), (0, 0)])
+        padded: np.ndarray = np.zeros([h + k - 1, w + k - 1, x.shape[2]], dtype)
+        inside = padded[k // 2:k // 2 + h, k // 2:k // 2 + w]
+        np.clip(x, -self.input_max, self.input_max, out=inside, casting="unsafe")
         kernel: np.ndarray = self.kernel.astype(dtype)
 
         def tap(dy: int, dx: int) -> np.ndarray:
-            return x[dy + row:dy + h:every, dx + column:dx + w:every] @ kernel[dy, dx]
+            return padded[dy + row:dy + h:every, dx + column:dx + w:every] @ kernel[dy, dx]
         total = tap(0, 0)
         for at in list(np.ndindex(k, k))[1:]:
             total += tap(*at)

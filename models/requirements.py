@@ -2,28 +2,39 @@
 
 from __future__ import annotations
 
-import importlib
+import platform
 import sys
+from importlib.util import find_spec
+from pathlib import Path
 
 TENSORFLOW = {"tensorflow": "2.14.1", "tensorflow-compression": "2.14.1",
               "tensorflow-probability": "0.22.1"}
 NEWEST = 3, 11              # Python that has wheels of all three
+PROCESSORS = Path("/proc/cpuinfo")
 
 
 def need_tensorflow(purpose: str) -> None:
-    """Returns if TensorFlow can be imported.
+    """Returns if TensorFlow is there.
 
     Raises:
-        ImportError: with one line that says what to install, or which Python it takes.
+        ImportError: with one line that says what to install, or what else is in the way.
     """
-    try:
-        for package in TENSORFLOW:
-            importlib.import_module(package.replace("-", "_"))
-    except ImportError as error:
-        here = sys.version_info[:2]
-        if here > NEWEST:
-            raise ImportError(f"{purpose} needs TensorFlow 2.14, which is there for Python 3.10 "
-                              f"and 3.11; this is Python {here[0]}.{here[1]}") from None
+    if why := why_no_tensorflow():
+        raise ImportError(f"{purpose} needs TensorFlow: {why}")
+
+
+def why_no_tensorflow() -> str:
+    """One line that says what keeps TensorFlow from running here; empty if nothing does."""
+    here = sys.version_info[:2]
+    absent = [package for package in TENSORFLOW if not find_spec(package.replace("-", "_"))]
+    if absent and here > NEWEST:
+        return ("2.14 is its last with tensorflow-compression, for Python 3.10 and 3.11; "
+                f"this is Python {here[0]}.{here[1]}")
+    if absent:
         packages = " ".join(f"{package}=={version}" for package, version in TENSORFLOW.items())
-        raise ImportError(f"{purpose} needs TensorFlow ({error}); to install it: "
-                          f"python -m pip install {packages}") from None
+        return f"{absent[0]} is not installed; run: python -m pip install {packages}"
+    if platform.machine() in ("x86_64", "AMD64") and PROCESSORS.exists():
+        words = PROCESSORS.read_text().split()
+        if "flags" in words and "avx" not in words:         # importing it would end the process
+            return "this processor lacks the AVX instructions that it is made of"
+    return ""

@@ -40,7 +40,7 @@ def test_codec_reaches_models_by_the_zoo_and_the_engines():
     for path in (ROOT / "codec").rglob("*.py"):
         allowed = {"models", "models.zoo"}
         if path.parent.name == "engines":
-            allowed |= {"models.requirements", "models.requirements.need_tensorflow"}
+            allowed |= {"models.requirements", "models.requirements.why_no_tensorflow"}
         if path.name != "cli.py":
             assert {m for m in imports(path) if m.split(".")[0] == "models"} <= allowed, path
 

@@ -18,6 +18,7 @@ import numpy as np
 
 from codec import parallel
 from codec.errors import CodecError
+from models.requirements import why_no_tensorflow
 
 HALO = {"analysis": 4, "hyper_analysis": 2, "hyper_synthesis": 1, "synthesis": 4}
 """Cells (see tiling.windows) beyond which no output of a network depends on its input."""
@@ -64,21 +65,31 @@ def choose(model, name: str = "auto") -> str:
         raise CodecError(f"engine {name!r} is not known; known: {', '.join(NAMES)}")
     if name != "auto":
         return name
-    return "litert" if find_spec("ai_edge_litert") and model.has_graphs else "tensorflow"
+    return "litert" if model.has_graphs and not why_not("litert") else "tensorflow"
+
+
+def why_not(name: str) -> str:
+    """One line that says what keeps an engine from running here; empty if nothing does."""
+    if name == "tensorflow":
+        return why_no_tensorflow()
+    return "" if find_spec("ai_edge_litert") else (
+        "ai-edge-litert is not installed; run: python -m pip install ai-edge-litert")
 
 
 def load(model, threads: int | None = None, name: str = "auto") -> Engine:
     """The engine that runs the transforms of an installed model; for names see `choose`.
 
     Raises:
-        CodecError: if that engine is not known or not installed.
+        CodecError: if that engine is not known or cannot run here.
     """
     name = choose(model, name)
     try:
+        if why := why_not(name):
+            raise ImportError(why)
         if name == "litert":
             from codec.engines.litert import LiteRTEngine
             return LiteRTEngine(model, threads)
         from codec.engines.tensorflow import TensorFlowEngine
         return TensorFlowEngine(model, threads)
     except ImportError as error:
-        raise CodecError(f"engine {name}: {error}") from None
+        raise CodecError(f"engine {name} does not run: {error}") from None

@@ -24,11 +24,7 @@ class LiteRTEngine(Engine):
 
     def __init__(self, model, threads: int | None = None):
         super().__init__(model, threads)
-        try:
-            from ai_edge_litert.interpreter import Interpreter
-        except ImportError as error:
-            raise ImportError(f"LiteRT does not run ({error}); to install it: "
-                              "python -m pip install ai-edge-litert") from None
+        from ai_edge_litert.interpreter import Interpreter
         self._make = Interpreter
         self._interpreters: dict = {}
 

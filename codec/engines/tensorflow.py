@@ -8,7 +8,6 @@ import numpy as np
 
 from codec.engines import Engine
 from models import zoo
-from models.requirements import need_tensorflow
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
@@ -27,7 +26,6 @@ class TensorFlowEngine(Engine):
 
     def __init__(self, model, threads: int | None = None):
         super().__init__(model, threads)
-        need_tensorflow("it")
         import tensorflow as tf
         if threads:
             try:

@@ -7,6 +7,7 @@ import json
 import os
 import platform
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 
 from rich.console import Console
@@ -40,8 +41,10 @@ def run(folder: str | Path, out: str | Path, names: Sequence[str] = ("codec", *b
 
     Raises:
         FileNotFoundError, ValueError: for a folder without pictures, an unknown codec or metric,
-            published curves of other pictures, or results in `out` that would be overwritten.
+            published curves of other pictures, or results in `out` that would be overwritten;
+            also if a package is missing, before anything is measured.
     """
+    _need("bjontegaard", "matplotlib", "plotly")
     paths, out = datasets.pictures(folder), Path(out)
     for metric in metrics:
         if metric not in METRICS:
@@ -84,6 +87,7 @@ def compare_files(old: str | Path, new: str | Path, margin: float) -> bool:
     Raises:
         OSError, ValueError: if one is no such file, or they have nothing in common.
     """
+    _need("bjontegaard")
     results = []
     for path in (old, new):
         try:
@@ -103,6 +107,12 @@ def compare_files(old: str | Path, new: str | Path, margin: float) -> bool:
               f"{found.quality:+.3f} dB, over {found.db[0]:.1f} to {found.db[1]:.1f} dB")
         within &= found.rate <= margin
     return within
+
+
+def _need(*packages: str) -> None:
+    if missing := [package for package in packages if not find_spec(package)]:
+        raise ValueError(f"a report needs {' and '.join(missing)}; run: "
+                         f"python -m pip install {' '.join(missing)}")
 
 
 def show(results: dict, console: Console | None = None) -> None:

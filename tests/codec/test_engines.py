@@ -1,5 +1,6 @@
 """Both engines: the same symbols, pixels that differ by rounding, and one line where one fails."""
 
+import platform
 import shutil
 import subprocess
 import sys
@@ -11,7 +12,7 @@ import pytest
 from PIL import Image
 
 import codec
-from codec import engines
+from codec import doctor, engines
 from models import zoo
 
 pytest.importorskip("ai_edge_litert", reason="LiteRT is not installed")
@@ -114,8 +115,9 @@ Image.open(a + ".tfci").save(a + ".jpg"); Image.open(a).save(a + ".2.tfci")
 
 @pytest.mark.parametrize("package, arguments, hint", [
     ("ai_edge_litert", ["compress", "PICTURE", "--engine", "litert"], "install ai-edge-litert"),
-    ("tensorflow", ["compress", "PICTURE", "--engine", "tensorflow"], "needs TensorFlow"),
-    ("tensorflow_compression", ["train", "FOLDER"], "training needs TensorFlow")])
+    ("tensorflow", ["compress", "PICTURE", "--engine", "tensorflow"],
+     "engine tensorflow does not run: "),
+    ("tensorflow_compression", ["train", "FOLDER"], "training needs TensorFlow: ")])
 def test_what_is_not_installed_gets_one_line(tmp_path, photo, package, arguments, hint):
     source = tmp_path / "a.png"
     Image.fromarray(photo).save(source)
@@ -130,7 +132,7 @@ def test_what_is_not_installed_gets_one_line(tmp_path, photo, package, arguments
     ((3, 10), "python -m pip install tensorflow==2.14.1 tensorflow-compression==2.14.1 "
               "tensorflow-probability==0.22.1"),
     ((3, 11), "python -m pip install tensorflow==2.14.1 "),
-    ((3, 13), "is there for Python 3.10 and 3.11; this is Python 3.13")])
+    ((3, 13), "for Python 3.10 and 3.11; this is Python 3.13")])
 def test_layers_say_what_to_install_and_on_which_python(version, hint):
     done = run(f"sys.version_info = (*{version}, 0)\n"
                "try: import models.layers\nexcept ImportError as error: print(error)",
@@ -144,3 +146,17 @@ def test_the_hint_names_what_the_extra_installs():
     project = (Path(__file__).parents[2] / "pyproject.toml").read_text()
     for package, version in TENSORFLOW.items():
         assert f"\"{package}=={version}; python_version < '3.12'\"" in project
+
+
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="AVX is of x86-64")
+def test_a_processor_without_avx_gets_one_line(tmp_path, monkeypatch, photo, tensorflow):
+    from models import requirements
+    processors = tmp_path / "cpuinfo"
+    monkeypatch.setattr(requirements, "PROCESSORS", processors)
+    processors.write_text("flags : fpu sse sse2 avx avx2\n")
+    assert engines.why_not("tensorflow") == ""
+    processors.write_text("flags : fpu sse sse2 ssse3 sse4_2\n")
+    with pytest.raises(codec.CodecError, match=r"tensorflow does not run: .* lacks the AVX"):
+        engines.load(codec.find_model("photo"), name="tensorflow")
+    assert "lacks the AVX" in doctor.examine()["engine tensorflow"]
+    assert len(codec.compress(photo[:16, :16])) > 0         # LiteRT runs without

@@ -156,6 +156,19 @@ def test_the_command(arguments, status, made, pictures, monkeypatch, capsys):
     assert (capsys.readouterr().err.count("\n") == 1) == (status != 0)
 
 
+@pytest.mark.parametrize("package", ["bjontegaard", "matplotlib", "plotly"])
+def test_a_missing_package_is_said_before_anything_is_measured(package, pictures, tmp_path,
+                                                               monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, package, None)
+    monkeypatch.setattr("sys.argv", ["codec", "evaluate", str(pictures), "-o",
+                                     str(tmp_path / "report")])
+    with pytest.raises(SystemExit):
+        cli.run()
+    assert capsys.readouterr().err == (f"codec: error: a report needs {package}; run: "
+                                       f"python -m pip install {package}\n")
+    assert not (tmp_path / "report").exists()
+
+
 def test_speed_is_told_as_ratios(pictures):
     done = subprocess.run(
         [sys.executable, "-m", "eval.speed", str(pictures / "a.png"), "--repeats", "1",
