@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+import random
 import tarfile
 from concurrent.futures import ThreadPoolExecutor
+from itertools import repeat
 from pathlib import Path
 
 import numpy as np
@@ -13,14 +15,17 @@ from PIL import Image
 
 from models.image import uniform
 
+SMALLEST = 0.6          # factor that pictures are scaled by
 SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".avif"}
 
 
-def load(source: str | Path, patch: int, max_bytes: int = 2**31 - 1):
+def load(source: str | Path, patch: int, seed: int | None = None, max_bytes: int = 2**31 - 1):
     """Pictures of a folder (searched deeply; tar shards in it are opened), or of one tar.
 
     Returns (bytes uint8 [T], table int32 [N, 3] of (offset, height, width)). Pictures with a side
     under `patch`, and what comes after max_bytes, are left out; so are files that do not decode.
+    With a seed each picture is scaled by a random factor, SMALLEST at least, as far as `patch`
+    allows: what lossy files lost, and their softer chroma, mostly goes with it.
 
     Raises:
         FileNotFoundError: if there is no such folder or file.
@@ -31,8 +36,9 @@ def load(source: str | Path, patch: int, max_bytes: int = 2**31 - 1):
         raise FileNotFoundError(f"{source}: no such folder or tar")
     with ThreadPoolExecutor(2) as pool:             # Pillow decodes outside the interpreter lock
         pictures, total = [], 0
-        for picture in pool.map(_decode, _blobs(source)):
-            if picture is None or min(picture.shape[:2]) < patch:
+        shares = repeat(1.0) if seed is None else iter(random.Random(seed).random, None)
+        for picture in pool.map(_decode, _blobs(source), shares, repeat(patch)):
+            if picture is None:
                 continue
             if total + picture.size > max_bytes:
                 break
@@ -59,11 +65,18 @@ def _blobs(source: Path):
             yield path.read_bytes()
 
 
-def _decode(blob: bytes) -> np.ndarray | None:
+def _decode(blob: bytes, share: float, patch: int) -> np.ndarray | None:
+    """A file's pixels, scaled by `share` of the way from the least that is allowed to 1."""
     try:
-        return np.asarray(Image.open(io.BytesIO(blob)).convert("RGB"))
+        picture = Image.open(io.BytesIO(blob)).convert("RGB")
     except (OSError, ValueError, Image.DecompressionBombError):
         return None
+    if min(picture.size) < patch:
+        return None
+    least = max(SMALLEST, patch / min(picture.size))
+    scale = least + share * (1 - least)
+    size = [max(patch, round(scale * side)) for side in picture.size]
+    return np.asarray(picture.resize(size, Image.Resampling.LANCZOS) if scale < 1 else picture)
 
 
 def crops(data, table, seed, batch: int, patch: int, count=None):

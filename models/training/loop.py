@@ -104,7 +104,7 @@ def train(config, source, out, *, minutes: float | None = None, start: Installed
     run = json.loads(record.read_text()) if resume else settings(config, start, seed, bfloat16)
     run["minutes"], seed = minutes or run["minutes"], run["seed"]
     record.write_text(json.dumps(run))
-    data, table = (tf.constant(v) for v in pictures.load(source, run["patch"]))
+    data, table = (tf.constant(v) for v in pictures.load(source, run["patch"], seed))
     tf.keras.utils.set_random_seed(seed)
     trainer = build(config, run)
     if start:

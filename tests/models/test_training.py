@@ -57,6 +57,22 @@ def test_data_are_decoded_once_and_cropped_at_random(pictures):
     assert len(top) == 1
 
 
+def test_with_a_seed_pictures_are_scaled_as_far_as_a_patch_allows(pictures):
+    found = [data.load(pictures, 64, seed)[1] for seed in (1, 1, 2)]
+    assert (found[0] == found[1]).all() and (found[0] != found[2]).any()
+    for table in found:
+        sides = table[:, 1:] / [[256, 200], [200, 300]]
+        assert (0.6 <= sides.min(1) + 0.005).all() and (sides.max(1) <= 1).all()
+        assert np.ptp(sides, axis=1).max() < 0.02           # both by the same factor
+        assert table[1, 0] == 3 * table[0, 1] * table[0, 2]
+    table = data.load(pictures, 200, 1)[1]
+    assert table[:, 1:].tolist() == [[256, 200], [200, 300]]        # no room
+    flat, table = data.load(pictures, 64, 2)
+    height, width = table[0, 1:]
+    small = flat[:height * width * 3].reshape(height, width, 3).astype(float)
+    assert abs(small.mean() - samples.astronaut()[:256, :200].mean()) < 1
+
+
 def test_what_cannot_be_trained_on_is_said(tmp_path):
     with pytest.raises(FileNotFoundError, match="no such folder or tar"):
         data.load(tmp_path / "none", 64)
