@@ -50,7 +50,8 @@ def test_only_an_engine_imports_tensorflow():
     assert users("eval", *HEAVY) == set()
 
 
-@pytest.mark.parametrize("name", ["bitstream", "entropy_coder", "tiling", "rate_control"])
+@pytest.mark.parametrize("name", ["bitstream", "entropy_coder", "parallel", "tiling",
+                                  "rate_control"])
 def test_the_deep_modules_know_no_model_and_no_file_format(name):
     own = {m for m in imports(ROOT / "codec" / f"{name}.py") if m.split(".")[0] in
            ("codec", "models", "PIL")}

@@ -1,0 +1,61 @@
+"""Tiles side by side: in order, on no more cores than asked for, and to the same bytes."""
+
+import threading
+import time
+
+import numpy as np
+import pytest
+from threadpoolctl import threadpool_info
+
+import codec
+from codec import parallel, pipeline
+
+
+@pytest.mark.parametrize("threads, items, most", [(1, 5, 1), (2, 6, 2), (3, 2, 2)])
+def test_never_more_at_once_than_asked_for(threads, items, most):
+    lock, running, seen = threading.Lock(), [0], []
+
+    def work(n):
+        with lock:
+            running[0] += 1
+            seen.append(running[0])
+        time.sleep(0.02)
+        with lock:
+            running[0] -= 1
+        return n
+    assert list(parallel.in_order(work, range(items), threads)) == list(range(items))
+    assert max(seen) == most
+
+
+def test_what_nobody_takes_is_not_computed():
+    started = []
+    results = parallel.in_order(started.append, range(50), 2)
+    next(results)
+    results.close()
+    assert len(started) <= 4
+
+
+def test_an_error_comes_where_its_result_would():
+    results = parallel.in_order(lambda n: 1 // (2 - n), range(4), 2)
+    assert [next(results), next(results)] == [0, 1]
+    with pytest.raises(ZeroDivisionError):
+        next(results)
+
+
+def test_matrix_products_take_the_cores_that_are_left():
+    def cores(_=None):
+        return {pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"}
+    before = cores()
+    [alone] = parallel.in_order(cores, range(1), 2)
+    several = list(parallel.in_order(cores, range(3), 2))
+    assert alone and alone <= {1, 2} and several == [{1}] * 3
+    assert cores() == before
+
+
+def test_any_number_of_threads_gives_the_same_file(photo, monkeypatch):
+    monkeypatch.setattr(pipeline, "TILE", 64)
+    files = [codec.compress(photo, quality=50, threads=threads) for threads in (1, 2, 5)]
+    assert files[0] == files[1] == files[2] and codec.info(files[0])["tiles"] == 20
+    pictures = [codec.decompress(files[0], threads=threads).pixels for threads in (1, 2, 5)]
+    assert (np.abs(pictures[0].astype(int) - pictures) <= 1).all()
+    assert codec.verify(files[0])["symbols"] == 13 * 19 * 320
