@@ -32,7 +32,7 @@ source, target, *plugin = sys.argv[1:]
 for name in plugin:
     module = __import__(name)
     getattr(module, "register_heif_opener", lambda: None)()
-Image.open(source).convert("RGB").save(target)
+Image.open(source).convert("RGB").save(target, compress_level=3)      # as `codec decompress`
 """
 COLUMNS = (("bpp", 7), ("dB", 7), ("encode MP/s", 14), ("ratio", 8), ("decode MP/s", 14),
            ("ratio", 8), ("cold s", 9), ("ratio", 8), ("MiB", 7), ("ratio", 8))
