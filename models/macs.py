@@ -12,7 +12,8 @@ def per_pixel(model) -> tuple[float, float]:
     """(encoder, decoder) multiply-accumulates for a pixel of a large picture.
 
     The encoder runs g_a, h_a, h_s and the context networks; the decoder g_s for the first two.
-    Convolutions and matrix products are counted, elementwise work is not.
+    Convolutions and matrix products are counted, elementwise work is not; networks that give a
+    quarter of the cells run for those alone, though training runs them for all.
     """
     c = model.config
     grid = _SIDE // 16
@@ -22,8 +23,9 @@ def per_pixel(model) -> tuple[float, float]:
         return analysis, synthesis
     hyper_analysis = _count(model.hyper_analysis, [1, grid, grid, c.latents])
     exact = _count(model.hyper_synthesis, [1, grid // 4, grid // 4, c.hyper_latents])
-    for network in model.contexts:
-        exact += _count(network, [1, grid, grid, network.kernels[0].shape[2]])
+    for step, network in zip(c.steps[1:], model.contexts):
+        cost = _count(network, [1, grid, grid, network.kernels[0].shape[2]])
+        exact += cost / 4 if step.cell else cost
     return analysis + hyper_analysis + exact, synthesis + exact
 
 
