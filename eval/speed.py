@@ -34,6 +34,13 @@ for name in plugin:
     getattr(module, "register_heif_opener", lambda: None)()
 Image.open(source).convert("RGB").save(target, compress_level=3)      # as `codec decompress`
 """
+LAUNCH = """
+import os, sys, time
+start = time.perf_counter()
+_, status, usage = os.wait4(os.spawnv(os.P_NOWAIT, sys.argv[1], sys.argv[1:]), 0)
+print(time.perf_counter() - start, usage.ru_maxrss / 1024)
+sys.exit(os.waitstatus_to_exitcode(status))
+"""     # its own process, as a child's peak memory begins with that of its parent
 COLUMNS = (("bpp", 7), ("dB", 7), ("encode MP/s", 14), ("ratio", 8), ("decode MP/s", 14),
            ("ratio", 8), ("cold s", 9), ("ratio", 8), ("MiB", 7), ("ratio", 8))
 
@@ -117,14 +124,11 @@ def _cold(one: baselines.Ours | baselines.Rival, blob: bytes, repeats: int) -> t
             command = ["-c", PILLOW, str(source), str(target), *filter(None, [one.plugin])]
         seconds, memory = [], []
         for _ in range(repeats):
-            start = time.perf_counter()
-            process = subprocess.Popen([sys.executable, *command], stdout=subprocess.DEVNULL)
-            _, status, usage = os.wait4(process.pid, 0)
-            seconds.append(time.perf_counter() - start)
-            memory.append(usage.ru_maxrss / 1024)
-            process.returncode = os.waitstatus_to_exitcode(status)
-            if process.returncode:
-                raise subprocess.CalledProcessError(process.returncode, command)
+            done = subprocess.run([sys.executable, "-S", "-c", LAUNCH, sys.executable, *command],
+                                  check=True, stdout=subprocess.PIPE, text=True)
+            took, peak = done.stdout.splitlines()[-1].split()
+            seconds.append(float(took))
+            memory.append(float(peak))
     return statistics.median(seconds), max(memory)
 
 

@@ -14,7 +14,7 @@ minutes in all on two CPU cores that were shared with other work:
    of the draws instead of a quarter for the lowest quarter of qualities.
 4. 97 minutes, 12,482 steps of four, as 3. (`--minutes 97`).
 5. 68 minutes, 9,697 steps of four, as 3. (`--minutes 68`) at half of the rates, the linear path's a
-   tenth of that; after 39 minutes pictures were scaled down by 0.6 to 1, as far as their size allows.
+   tenth of that; after 39 minutes pictures were scaled by 0.6 to 1, as far as their size allows.
 
 16.2 kMAC/pixel to encode, 17.4 to decode. `codec evaluate KODAK --published kodak` on the 24 Kodak
 pictures, real files, BD-rate in PSNR-RGB between 0.1 and 1.5 bpp:
@@ -69,8 +69,8 @@ synthesis on rounded latents gave 27.559 / 29.718 / 32.853 / 35.947 dB at lambda
 0.0104 / 0.0355, and two more residual blocks, started at zero, the same to 0.001 dB (before:
 27.563 / 29.727 / 32.865 / 35.964); 300 steps of h_s and the context networks on rounded symbols
 changed the bits by +0.2 / +0.2 / -0.1 / 0.0 %, on noisy ones by +0.3 / +0.3 / +0.2 / +0.2 %. So no
-single part is far from what the others let it be. Nor does it help to decode symbols as the means of
-their bins, by scale and size, instead of integers: -0.26 / -0.36 / -0.35 / -0.19 dB at qualities
+single part is far from what the others let it be. Nor does it help to decode symbols as the means
+of their bins, by scale and size, instead of integers: -0.26 / -0.36 / -0.35 / -0.19 dB at qualities
 25 / 45 / 65 / 85 on eight Kodak pictures, and half of the way -0.05 / -0.08 / -0.07 / -0.02.
 
 | 500 steps of four crops, from 2., at half of the rates, lambda from 0.0006-0.1 | losses |
