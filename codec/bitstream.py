@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from codec.errors import CodecError
 
 SIGNATURE = b"\x89TFC\r\n\x1a\n"
-VERSION = 3             # versions 1 and 2 know fewer steps of coding: read, not written
+VERSION = 3             # no checksum covers it, so that no other may be taken for it
 HEADER, ALPHA, HYPER_LATENTS, LATENTS = "H", "A", "Z", "Y"
 ICC, EXIF, XMP = "i", "e", "x"
 CRITICAL = {HEADER, ALPHA, HYPER_LATENTS, LATENTS}
@@ -97,7 +97,7 @@ def read(blob: bytes) -> list[Section]:
     """The sections of a file, every checksum checked; unknown optional ones are left out.
 
     Raises:
-        CodecError: if it is no .tfci, newer than this reader, cut short or damaged.
+        CodecError: if it is no .tfci, of another version, cut short or damaged.
     """
     if blob[:len(SIGNATURE)] != SIGNATURE:
         if blob[1:4] == SIGNATURE[1:4]:
@@ -107,9 +107,9 @@ def read(blob: bytes) -> list[Section]:
     if len(blob) < at:
         raise CodecError("cut short: ends inside the signature")
     version = blob[at - 1]
-    if not 1 <= version <= VERSION:
-        newer = "is newer than" if version > VERSION else "is unknown to"
-        raise CodecError(f"format version {version} {newer} this reader, which knows {VERSION}")
+    if version != VERSION:
+        age = "newer" if version > VERSION else "older"
+        raise CodecError(f"format version {version} is {age} than this reader's, {VERSION}")
     sections: list[Section] = []
     view = memoryview(blob)
     for _ in range(MAX_SECTIONS):
