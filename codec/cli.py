@@ -155,8 +155,8 @@ def compress(args) -> None:
         told = codec.info(blob)
         report = {name: told[name] for name in ("bytes", "bpp", "quality", "model")}
         if args.measure:
-            decoded = codec.decompress(blob, model=args.model, max_pixels=args.max_pixels,
-                                       engine=args.engine)
+            decoded = codec.decompress(blob, model=args.model, threads=args.threads,
+                                       max_pixels=args.max_pixels, engine=args.engine)
             report["psnr"] = codec.psnr(picture.pixels, decoded.pixels)
         notes = list(picture.notes)
         if len(blob) > len(data):

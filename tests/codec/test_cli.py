@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import codec
 from codec import cli, files
 from models import zoo
 
@@ -147,6 +148,12 @@ def test_unknown_models_and_configs(command, picture, tmp_path):
     assert status == 1 and err == "codec: error: model 'nope' is not installed; installed: photo\n"
     status, _, err = command("train", tmp_path, "--config", "nope", "--out", tmp_path / "t")
     assert status == 1 and "config 'nope' is not known; known: photo" in err
+
+
+def test_measuring_keeps_to_the_threads_too(command, picture, monkeypatch):
+    monkeypatch.setattr(codec, "_engines", {})
+    assert command("compress", picture, "--threads", 1, "--measure")[0] == 0
+    assert [engine.threads for engine in codec._engines.values()] == [1]
 
 
 def test_training_on_nothing(command, tmp_path, tensorflow):
