@@ -83,9 +83,10 @@ def load(model, threads: int | None = None, name: str = "auto") -> Engine:
         CodecError: if that engine is not known or cannot run here.
     """
     name = choose(model, name)
+    why = why_not(name)
+    if why:
+        raise CodecError(f"engine {name} does not run: {why}")
     try:
-        if why := why_not(name):
-            raise ImportError(why)
         if name == "litert":
             from codec.engines.litert import LiteRTEngine
             return LiteRTEngine(model, threads)
