@@ -4,7 +4,7 @@
     bytes -> symbols of z -> table indexes and means -> symbols of y -> y -> pixels
 
 The latents y are coded in steps, slices of channels: those already coded correct the table indexes
-and means of the next.
+and means of the next. Symbols are rounded latents, or nearer to zero where the bits are worth it.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ def _code(y: np.ndarray, header: Header, extras: list[Section], engine: Engine) 
 
     def code_tile(box: tiling.Box) -> Section:
         coder = entropy_coder.Encoder(engine.model.latent_tables)
-        symbols, _ = _quantise(tiling.cut(scaled, box), z, box, engine, coder)
+        symbols, _ = _quantise(tiling.cut(scaled, box), z, box, header.quality, engine, coder)
         digest = struct.pack("<I", tile_checksum(common, symbols))
         return Section(bitstream.LATENTS, digest + coder.finish())
     return sections + list(parallel.in_order(code_tile, tile_boxes(header), engine.threads))
@@ -105,10 +105,13 @@ def _quantise_hyper(y: np.ndarray, quality: float, engine: Engine):
     return scaled, z
 
 
-def _quantise(scaled: np.ndarray, z, box: tiling.Box, engine: Engine, coder=None):
+def _quantise(scaled: np.ndarray, z, box: tiling.Box, quality: float, engine: Engine, coder=None):
     """Latents of a tile, at their gain -> (symbols, means); a coder is given the symbols too."""
+    step_error = engine.model.step_error(quality)
+
     def code(index: np.ndarray, mean: np.ndarray, here) -> np.ndarray:
-        symbols = np.rint(scaled[here] - mean).astype(np.int32)
+        error = step_error if step_error is None else step_error[here[-1]]
+        symbols = engine.model.quantise(scaled[here] - mean, index, error)
         if coder:
             coder.add(symbols, index)
         return symbols
@@ -122,7 +125,7 @@ def _reconstruct(y: np.ndarray, quality: float, picture: Picture, engine: Engine
 
     def quantise_tile(box: tiling.Box) -> None:
         tile = tiling.cut(scaled, box)
-        symbols, mean = _quantise(tile, z, box, engine)
+        symbols, mean = _quantise(tile, z, box, quality, engine)
         tile[:] = symbols + mean
     list(parallel.in_order(quantise_tile, tile_boxes(header), engine.threads))
     scaled *= engine.model.gain(quality, inverse=True)

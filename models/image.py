@@ -87,11 +87,6 @@ class PictureModel(tf.Module):
             out["hyper_analysis"] = (self.hyper_analysis, m)
         return out
 
-    def quality_lambda(self, q):
-        """lambda at q in 0..1 (quality 1..100): geometric between the two ends."""
-        low, high = np.log(self.config.lambdas)
-        return tf.exp(low + q * (high - low))
-
     def gain_at(self, table, q):
         """Log-linear interpolation between gain vectors: q [B] in 0..1 -> [B, 1, 1, M]."""
         place = q * (self.config.gains - 1)
@@ -103,8 +98,9 @@ class PictureModel(tf.Module):
     def __call__(self, x, q, seed=None):
         """x [B, H, W, 3] in 0..255, q [B] in 0..1 -> (bits per pixel [B], squared error [B]).
 
-        With `seed` (int32 [2]) the likelihoods see uniform noise, as in training; without, the
-        rounded values: the estimate of what a file will hold. Rounding passes gradients through.
+        The bits are those of rounded values, the estimate of what a file will hold; rounding passes
+        gradients through. With `seed` (int32 [2]), as in training, latents learn from uniform noise
+        instead, and so does the prior of z.
         """
         y = self.analysis(x / 255.0) * self.gain_at(self.gain, q)
         if self.config.hyper == "none":
@@ -113,7 +109,7 @@ class PictureModel(tf.Module):
         else:
             z = self.hyper_analysis(y)
             z_hat = straight_through_round(z)
-            y_hat, y_bits = self.code(y, z_hat, seed)
+            y_hat, y_bits = self.code(y, z_hat, seed, self.step_error(q))
             bits = total_bits(self.prior.prob(noisy(z, z_hat, seed, 0))) + y_bits
         pixels = tf.cast(tf.shape(x)[1] * tf.shape(x)[2], tf.float32)
         x_hat = self.synthesis(y_hat * self.gain_at(self.inverse_gain, q)) * 255.0
@@ -122,11 +118,21 @@ class PictureModel(tf.Module):
         mse = tf.reduce_mean(tf.math.squared_difference(x, x_hat), [1, 2, 3])
         return bits / pixels, mse
 
-    def code(self, y, z_hat, seed):
+    def step_error(self, q):
+        """What a squared error of one step in each latent is worth, in bits: [B, 1, 1, M], or None
+        where symbols are simply rounded. Constant for gradients."""
+        if not self.config.rdoq:
+            return None
+        weight = self.config.quality_lambda(q)[:, None, None, None] / (3 * self.config.rdoq)
+        gain = self.gain_at(self.inverse_gain, q)
+        return tf.stop_gradient(weight * self.synthesis.energy() * gain**2)
+
+    def code(self, y, z_hat, seed, step_error):
         """Latents as a decoder has them, [B, h, w, M], and what they cost in bits, [B].
 
         Step by step: h_s gives every latent a scale index and a mean, and the context networks
-        correct both by what the steps before have shown.
+        correct both by what the steps before have shown. The entropy networks learn from the
+        symbols that are coded; latents from noise (see `bits_of`).
         """
         shape, bits = tf.shape(y), 0.0
         features = self.hyper_synthesis.hidden(z_hat)
@@ -138,16 +144,17 @@ class PictureModel(tf.Module):
             at, own = part.start, parameters[part.start]
             if i:
                 own += self.contexts[i - 1](tf.concat([features, *shown.values()], -1))
-            index, mean = own, 0.0
+            index, mean = own, tf.zeros_like(own)
             if self.config.hyper == "mean-scale":
                 index, mean = tf.split(own, 2, -1)
                 mean /= MEAN_UNITS
             index = tfc.upper_bound(tfc.lower_bound(index, 0.0), priors.SCALES - 1.0)
             centred = y[at] - mean
-            symbols = straight_through_round(centred)
-            likelihood = logistic_likelihood(noisy(centred, symbols, seed, 1 + i), index)
-            bits += total_bits(_at_cells(cell, likelihood, 1.0))
-            decoded[at] = _at_cells(cell, symbols + mean, decoded.get(at, 0.0))
+            error = None if step_error is None else step_error[..., part]
+            symbols = tf.stop_gradient(quantise(centred, index, error))
+            bits += bits_of(symbols, centred, index, mean, cell, seed, 1 + i)
+            passed = centred + tf.stop_gradient(symbols - centred)      # straight-through
+            decoded[at] = _at_cells(cell, passed + mean, decoded.get(at, 0.0))
             shown[at] = integer_training.compand(decoded[at] * MEAN_UNITS)
         return tf.concat(list(decoded.values()), -1), bits
 
@@ -167,6 +174,38 @@ def _at_cells(cell: tuple[int, int] | None, value, other):
         return value
     rows, columns = (tf.equal(tf.range(tf.shape(value)[1 + i]) % 2, cell[i]) for i in range(2))
     return tf.where((rows[:, None] & columns)[None, ..., None], value, other)
+
+
+def quantise(value, index, step_error):
+    """Symbols: rounded values, or one nearer to zero where that saves more bits than its error is
+    worth (rate-distortion optimised quantisation; step_error as of `PictureModel.step_error`).
+
+    >>> quantise(tf.constant([0.6, -1.6]), tf.constant([0.0, 40.0]), 9.0).numpy().tolist()
+    [0.0, -2.0]
+    """
+    nearest = tf.round(value)
+    if step_error is None:
+        return nearest
+    inner = nearest - tf.sign(nearest)
+    saved = _bits(logistic_likelihood(nearest, index)) - _bits(logistic_likelihood(inner, index))
+    error = (value - inner)**2 - (value - nearest)**2
+    return tf.where(saved > step_error * error, inner, nearest)
+
+
+def bits_of(symbols, centred, index, mean, cell, seed, stream):
+    """Bits [B] of the symbols at a cell; their gradients go to index and mean alone.
+
+    With a seed latents have the gradient of the bits that centred + U(-0.5, 0.5) would take: a
+    symbol's own bits tell nothing of how near the next one is.
+    """
+    moved = symbols + tf.stop_gradient(mean) - mean
+    bits = total_bits(_at_cells(cell, logistic_likelihood(moved, index), 1.0))
+    if seed is None:
+        return bits
+    likelihood = logistic_likelihood(noisy(centred, symbols, seed, stream),
+                                     tf.stop_gradient(index))
+    learned = total_bits(_at_cells(cell, likelihood, 1.0))
+    return bits + learned - tf.stop_gradient(learned)
 
 
 def noisy(value, symbols, seed, stream):
@@ -197,6 +236,10 @@ def logistic_likelihood(value, index):
 
 
 def total_bits(likelihood):
-    """[B, h, w, C] likelihoods -> bits [B]; nothing costs more than the 24 bits a table gives."""
-    likelihood = tfc.lower_bound(likelihood, 2.0**-24)
-    return tf.reduce_sum(tf.math.log(likelihood), [1, 2, 3]) / -np.log(2.0)
+    """[B, h, w, C] likelihoods -> bits [B]."""
+    return tf.reduce_sum(_bits(likelihood), [1, 2, 3])
+
+
+def _bits(likelihood):
+    """Nothing costs more than the 24 bits that a table gives."""
+    return tf.math.log(tfc.lower_bound(likelihood, 2.0**-24)) / -np.log(2.0)

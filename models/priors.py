@@ -7,6 +7,7 @@ and, last, of the escape. Tables are made once, after training, and stored: neve
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -48,6 +49,25 @@ class Tables:
             f[np.argmax(p)] += TOTAL - f.sum()
             tables.append(f.astype(np.int32))
         return cls(tuple(tables), np.asarray(offsets, np.int32))
+
+    @cached_property
+    def _costs(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Bits of every entry, rows joined; where rows start; how long they are."""
+        lengths = np.array([len(f) for f in self.frequencies])
+        costs = np.log2(TOTAL) - np.log2(np.concatenate(self.frequencies))
+        return costs.astype(np.float32), np.cumsum(lengths) - lengths, lengths
+
+    def bits(self, symbols: np.ndarray, index: np.ndarray) -> np.ndarray:
+        """Bits that symbols take under the tables of these indexes, escapes without their value.
+
+        >>> t = Tables.from_probabilities([np.array([0.25, 0.5, 0.25])], [-1])
+        >>> t.bits(np.array([-1, 0, 7]), np.array([0, 0, 0])).round(3).tolist()
+        [2.0, 1.0, 24.0]
+        """
+        costs, starts, lengths = self._costs
+        escape = lengths[index] - 1
+        at = symbols - self.offsets[index]
+        return costs[starts[index] + np.where((at < 0) | (at > escape), escape, at)]
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Everything by name, for storage; `from_arrays` is the inverse."""

@@ -127,6 +127,11 @@ class PhotoSynthesis(tf.Module):
         linear = tf.nn.depth_to_space(_pointwise(y / LATENT_STEP, self.linear), 16)
         return linear + tf.nn.depth_to_space(_float32(self.network(y / NETWORK_GAIN)), 8) + 0.5
 
+    def energy(self):
+        """[M]: the squared error, in 8-bit levels, summed over samples, that a unit of each latent
+        makes on the linear path."""
+        return tf.reduce_sum(self.linear**2, 1) * (255 / LATENT_STEP)**2
+
 
 class BalleAnalysis(tf.Module):
     """g_a of Balle et al. 2018: 5x5 convolutions of stride 2, GDN between."""

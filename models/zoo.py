@@ -4,7 +4,8 @@ An installed model is a folder:
 
     model.json            configuration, costs, SHA-256 of the weights and of the graphs
     params.safetensors    float16 weights: what turns latents into pictures
-    coding.safetensors    integers: what turns bits into latents, exactly
+    coding.safetensors    integers: what turns bits into latents, exactly; and, for encoders, what
+                          errors of latents amount to
     transforms.zip        graphs that run the former without TensorFlow (models.graphs)
 """
 
@@ -75,7 +76,18 @@ class PictureConfig:
     quarters: bool = False
     context: int = 128
     gains: int = 8
+    rdoq: float = 0.0
     lambdas: tuple[float, float] = (0.00012, 0.18)
+
+    def quality_lambda(self, q):
+        """lambda at q in 0..1 (quality 1..100; number, array or tensor): geometric between the two
+        ends.
+
+        >>> round(float(CONFIGS["photo"].quality_lambda(0.5)), 5)
+        0.00465
+        """
+        low, high = self.lambdas
+        return low * (high / low)**q
 
     @property
     def steps(self) -> list[Step]:
@@ -105,7 +117,7 @@ def _balle(name: str, hyper: str) -> PictureConfig:
 # Each paper's transforms and priors; the gain vectors that make the rate variable are ours, and
 # hyper-synthesis is the integer network of HyperSynthesis in all of them.
 CONFIGS = {
-    "photo": PictureConfig("photo", slices=(16, 48, 96, 160), quarters=True),
+    "photo": PictureConfig("photo", slices=(16, 48, 96, 160), quarters=True, rdoq=0.5),
     # Balle, Laparra and Simoncelli, "End-to-end optimized image compression" (ICLR 2017)
     "factorized": _balle("factorized", "none"),
     # Balle, Minnen, Singh, Hwang and Johnston, "Variational image compression with a scale
@@ -232,6 +244,32 @@ class InstalledModel:
         sixteenths = mean[0] if mean else np.zeros_like(own)
         return index, sixteenths.astype(np.float32) * np.float32(2.0**-MEAN_BITS)
 
+    def step_error(self, quality: float) -> np.ndarray | None:
+        """What a squared error of one step in each latent is worth, in bits: [M], or None where
+        symbols are simply rounded."""
+        if not self.config.rdoq:
+            return None
+        weight = self.config.quality_lambda((quality - 1) / 99) / (3 * self.config.rdoq)
+        return weight * self._coding["energy"] * self.gain(quality, inverse=True)**2
+
+    def quantise(self, value: np.ndarray, index: np.ndarray, step_error: np.ndarray | None
+                 ) -> np.ndarray:
+        """Symbols int32: rounded values, or one nearer to zero where that saves more bits than its
+        error is worth (rate-distortion optimised quantisation).
+
+        value [..., C], index of tables likewise, step_error [C].
+        """
+        symbols = np.rint(value).astype(np.int32)
+        if step_error is None:
+            return symbols
+        at = np.nonzero(symbols)
+        nearest, index, value = symbols[at], index[at], value[at]
+        inner = nearest - np.sign(nearest)
+        saved = self.latent_tables.bits(nearest, index) - self.latent_tables.bits(inner, index)
+        error = (value - inner)**2 - (value - nearest)**2
+        symbols[at] = np.where(saved > step_error[at[-1]] * error, inner, nearest)
+        return symbols
+
     def shown(self, symbols: np.ndarray, mean: np.ndarray) -> np.ndarray:
         """What context networks see of latents that are coded already."""
         latents = np.clip(symbols, -(2**15), 2**15) * 2**MEAN_BITS
@@ -325,6 +363,8 @@ def export(model, folder: str | Path, **facts) -> InstalledModel:
         groups["hyper_latents"] = own.arrays()
         for network in [model.hyper_synthesis, *model.contexts]:
             groups[network.name] = network.export().arrays()
+    if model.config.rdoq:
+        coding["energy"] = model.synthesis.energy().numpy()
     for group, arrays in groups.items():
         coding |= {f"{group}/{name}": array for name, array in arrays.items()}
     blobs = save(params), save(coding)

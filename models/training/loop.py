@@ -49,7 +49,7 @@ class Trainer(tf.Module):
         q = quality_at(share)
         with tf.GradientTape() as tape:
             bpp, mse = self.model(images, q, key + [0, 3])
-            loss = losses.rate_distortion(bpp, mse, self.model.quality_lambda(q))
+            loss = losses.rate_distortion(bpp, mse, self.model.config.quality_lambda(q))
         weights = self.optimizer.weights
         gradients = dict(zip(weights, tape.gradient(loss, list(weights.values()))))
         norm = self.optimizer.apply(gradients, step, rate, keep)

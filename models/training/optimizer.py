@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 import tensorflow as tf
 
 MOMENTUM, BETA_1, BETA_2, CLIP = 0.95, 0.9, 0.999, 1.0
-LINEAR = 0.1            # of Adam's rate, for the linear path: it starts good, and its jitter is all
-                        # latents' and all pixels'
+# What all latents, all pixels or all distributions hang on goes slower: its jitter is theirs
+OUTPUTS = re.compile(r".*/linear|synthesis/patches/\w+|hyper_synthesis/\w+_2|"
+                     r"(context|quarter)_\d/\w+_1")
+SLOW_ADAM, SLOW_MUON = 0.1, 0.3
 
 
 def orthogonalise(gradient):
@@ -58,7 +62,7 @@ class Optimizer(tf.Module):
     """Updates the variables of a model by their gradients.
 
     Muon takes the kernels in the middle of a network; Adam takes the layers next to the pixels,
-    depthwise kernels, biases, gains, priors and, at a tenth of its rate, the linear path.
+    depthwise kernels, biases, gains, priors and the linear path; OUTPUTS go slower.
     """
 
     def __init__(self, weights: dict[str, tf.Variable], adam: float, muon: float):
@@ -93,15 +97,16 @@ class Optimizer(tf.Module):
         adam = rate * self.rates[0] * tf.sqrt(1 - BETA_2**t) / (1 - BETA_1**t)
         for name, v in self.weights.items():
             g = tf.where(finite, gradients[name] * scale, 0.0)
-            m = self.first[name]
+            m, output = self.first[name], OUTPUTS.fullmatch(name)
             if self.is_matrix(name):
                 m.assign(MOMENTUM * m + (1 - MOMENTUM) * g)
-                change = rate * self.rates[1] * muon(MOMENTUM * m + (1 - MOMENTUM) * g)
+                own = SLOW_MUON if output else 1.0
+                change = own * rate * self.rates[1] * muon(MOMENTUM * m + (1 - MOMENTUM) * g)
             else:
                 s = self.second[name]
                 m.assign(BETA_1 * m + (1 - BETA_1) * g)
                 s.assign(BETA_2 * s + (1 - BETA_2) * g * g)
-                own = LINEAR if name.endswith("/linear") else 1.0
+                own = SLOW_ADAM if output else 1.0
                 change = own * adam * m / (tf.sqrt(s) + 1e-7)
             v.assign_sub(change)
             self.average[name].assign(keep * self.average[name] + (1 - keep) * v)

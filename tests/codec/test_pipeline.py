@@ -1,3 +1,6 @@
+import json
+import shutil
+
 import numpy as np
 import pytest
 
@@ -51,6 +54,34 @@ def test_a_file_is_as_long_as_the_model_says(name, quality, photo, tensorflow):
         tensorflow.constant(padded), tensorflow.constant([(quality - 1) / 99]))
     estimate = float(bpp[0]) * height * width / 8
     assert abs(len(codec.compress(pixels, quality=quality)) - estimate) <= 0.01 * estimate + 64
+
+
+def test_symbols_move_towards_zero_where_bits_are_worth_more_than_error():
+    model = zoo.find("photo")
+    value = np.array([0.2, 0.6, -0.6, 1.4, -1.6, 40.4], np.float32)
+    quiet, busy, error = np.full(6, 5), np.full(6, 40), np.full(6, 9.0)
+    assert model.quantise(value, quiet, None).tolist() == [0, 1, -1, 1, -2, 40]
+    assert model.quantise(value, quiet, error).tolist() == [0, 0, 0, 1, -1, 40]
+    assert model.quantise(value, busy, error).tolist() == [0, 1, -1, 1, -2, 40]
+
+
+@pytest.mark.parametrize("quality", [25, 50, 75])
+def test_that_pays_and_no_decoder_need_know(quality, photo, tmp_path):
+    """The same weights with symbols that are simply rounded: larger files, and worth less."""
+    model = zoo.find("photo")
+    plain = tmp_path / "plain"
+    shutil.copytree(model.path, plain)
+    info = model.info | {"config": model.info["config"] | {"rdoq": 0}}
+    (plain / "model.json").write_text(json.dumps(info))
+
+    def cost(blob: bytes) -> float:
+        error = (codec.decompress(blob).pixels.astype(float) - photo) ** 2
+        weight = model.config.quality_lambda((quality - 1) / 99)
+        return 8 * len(blob) / (200 * 300) + weight * error.mean()
+    ours = codec.compress(photo, quality=quality)
+    theirs = codec.compress(photo, quality=quality, model=str(plain))
+    assert len(ours) < 0.97 * len(theirs)
+    assert cost(ours) < 0.99 * cost(theirs)
 
 
 def test_what_is_not_latents_stays_small(photo):

@@ -122,7 +122,7 @@ def test_a_hundred_steps_take_two_fifths_off_the_loss(seed):
 
     def loss() -> float:
         bpp, mse = trainer.model(tf.cast(images, tf.float32), middle)
-        return float(losses.rate_distortion(bpp, mse, trainer.model.quality_lambda(middle)))
+        return float(losses.rate_distortion(bpp, mse, trainer.model.config.quality_lambda(middle)))
     before = loss()
     for i in range(100):
         step(images, tf.constant(i), seed, tf.constant(min(1.0, i / 20)), tf.constant(0.9))
