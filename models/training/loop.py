@@ -23,7 +23,7 @@ LOG_STEPS = 50
 METRICS = ("loss", "bpp", "mse", "norm")
 WARM_UP = 0.02              # share of the schedule
 FLOOR = 0.02                # of the learning rate, at the end
-START_RATE = 0.5            # of both learning rates, where weights are already trained
+START_RATE = 0.35           # of both learning rates, where weights are already trained
 MAX_BAD_STEPS = 100
 RATE_CROPS = 16
 
