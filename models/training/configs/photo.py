@@ -29,9 +29,10 @@ pictures, real files, BD-rate in PSNR-RGB between 0.1 and 1.5 bpp:
 | 3. | -48.3 | -16.4 | +3.7 | +23.8 | +54.6 | +12.4 | -8.0 |
 | 4. | -49.3 | -18.1 | +1.6 | +21.2 | +51.5 | +10.2 | -9.8 |
 | 5. | -49.8 | -19.1 | +0.4 | +19.8 | +49.7 | +8.9 | -10.9 |
+| 6. | -52.5 | -23.6 | -5.1 | +13.4 | +41.7 | +3.2 | -15.8 |
 
 JPEG, WebP and AVIF are Pillow 13.0's, the others published curves. Against BPG by rate: 0.1-0.25
-bpp +18.7 %, 0.25-0.5 +18.4, 0.5-1 +20.1 (after 4.: +20.2, +19.8, +21.4).
+bpp +10.1 %, 0.25-0.5 +11.6, 0.5-1 +14.6 (after 5.: +18.7, +18.4, +20.1).
 
 | minutes of 3. | loss, mean of the five before | minutes of 4. | |
 |---|---|---|---|
