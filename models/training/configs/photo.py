@@ -45,9 +45,8 @@ which takes more bits: 45: 1.207, 50: 1.192, 55: 1.199, 60: 1.201, 65: 1.185, 68
 
 In these losses rates were those of uniform noise, in which every latent that is nearly always 0
 costs about 0.09 bits (computed) that no file has; from 6. on rates are those of symbols, and losses
-are lower for that alone. Minutes of 6., means of
-five: 5: 0.918, 10: 0.914, 20: 0.906, 30: 0.909, 40: 0.899, 50: 0.891, 55: 0.891, 60: 0.878, 65:
-0.886, 70: 0.879.
+are lower for that alone. Minutes of 6., means of five: 5: 0.918, 10: 0.914, 20: 0.906, 30: 0.909,
+40: 0.899, 50: 0.891, 55: 0.891, 60: 0.878, 65: 0.886, 70: 0.879.
 
 Symbols: what `rdoq` gives. From 5., on eight Kodak pictures, mean logarithm of the losses at lambda
 0.0007 / 0.00304 / 0.0104 / 0.0355 / 0.1 (5. itself, rounding: -0.1644):
@@ -60,8 +59,8 @@ Symbols: what `rdoq` gives. From 5., on eight Kodak pictures, mean logarithm of 
 
 Seven minutes into 6., five Kodak pictures, loss at quality 31 / 55 / 80 with rdoq 0 (rounding),
 0.35, 0.5, 0.75: 0.3326, 0.3243, 0.3243, 0.3262 / 0.9144, 0.8877, 0.8863, 0.8901 / 1.9940, 1.9602,
-1.9565, 1.9585. Weighing the errors of one slice by 0.6 or 1.5 then changed the logarithm of the loss
-by -0.04 to +0.26 %, nearly always for the worse.
+1.9565, 1.9585. Weighing the errors of one slice by 0.6 or 1.5 then changed the logarithm of the
+loss by -0.04 to +0.26 %, nearly always for the worse.
 
 What holds 5. where it is? All else held fixed, 400 steps of four crops (mean logarithm as above):
 
@@ -76,10 +75,10 @@ What holds 5. where it is? All else held fixed, 400 steps of four crops (mean lo
 So neither side can do better alone: only both together can, and slowly. Random steps of 0.005
 (Muon's or Adam's way) in one weight raise the training loss (1.607) most in the last layers: h_s by
 0.037 (bias) and 0.023 (kernel), the pixels' by 0.019 and 0.009; in most kernels of the residual
-blocks by less than 0.0001. Rates that equal this out are no better for all that (350 steps: -0.1522).
-In the analysis of 5. features have grown from 0.4 (patches) over 8, 171 to 4,554 (blocks; root mean
-squares on kodim05), which its GDN divides away; 99.9 % of what the network adds to the latents is
-linear in these features. From scratch the GDN of the analysis costs more than it gives:
+blocks by less than 0.0001. Rates that equal this out are no better for all that (350 steps:
+-0.1522). In the analysis of 5. features have grown from 0.4 (patches) over 8, 171 to 4,554 (blocks;
+root mean squares on kodim05), which its GDN divides away; 99.9 % of what the network adds to the
+latents is linear in these features. From scratch the GDN of the analysis costs more than it gives:
 
 | 1,200 steps of two crops, no rdoq | mean logarithm |
 |---|---|
