@@ -195,8 +195,8 @@ def quantise(value, index, step_error):
 def bits_of(symbols, centred, index, mean, cell, seed, stream):
     """Bits [B] of the symbols at a cell; their gradients go to index and mean alone.
 
-    With a seed latents have the gradient of the bits that centred + U(-0.5, 0.5) would take: a
-    symbol's own bits tell nothing of how near the next one is.
+    With a seed `centred` (latents less their means) has the gradient of the bits that it would take
+    with U(-0.5, 0.5) added: a symbol's own bits tell nothing of how near the next one is.
     """
     moved = symbols + tf.stop_gradient(mean) - mean
     bits = total_bits(_at_cells(cell, logistic_likelihood(moved, index), 1.0))

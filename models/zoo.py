@@ -62,8 +62,9 @@ class PictureConfig:
     channels: of the transforms (photo: at 1/8 and at 1/16 scale); latents M, hyper-latents N;
     slices: how many latents are coded before the next ones see them (empty: all at once);
     quarters: whether the first slice is coded a quarter of its cells at a time; context: the width
-    of the networks that look; gains: number of gain vectors; lambdas: of quality 1 and 100, in bpp
-    per squared 8-bit error.
+    of the networks that look; gains: number of gain vectors; rdoq: what bits count against error
+    where symbols are chosen, 1 as in the loss (0: symbols are rounded); lambdas: of quality 1 and
+    100, in bpp per squared 8-bit error.
     """
 
     name: str
