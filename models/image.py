@@ -11,6 +11,7 @@ from models.integer_training import straight_through_round
 from models.zoo import PictureConfig, Step
 
 MEAN_UNITS = 2.0**priors.MEAN_BITS
+RDOQ = {("photo", "mean-scale"), ("photo", "scale")}    # these know what an error of a latent shows
 
 
 class PictureModel(tf.Module):
@@ -40,6 +41,9 @@ class PictureModel(tf.Module):
             raise ValueError(f"family is {c.family!r}; allowed are 'photo' and 'balle'")
         if c.hyper not in ("mean-scale", "scale", "none"):
             raise ValueError(f"hyper is {c.hyper!r}; allowed are 'mean-scale', 'scale', 'none'")
+        if c.rdoq and (c.family, c.hyper) not in RDOQ:
+            raise ValueError(f"rdoq is {c.rdoq:g}; with {c.family} transforms and hyper "
+                             f"{c.hyper!r} only 0 is allowed")
         if c.hyper != "none":
             self.hyper_analysis = transforms.HyperAnalysis(c.hyper_latents, c.latents)
             scale, offset = [8.0] * c.latents, [20.0] * c.latents

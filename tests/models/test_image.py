@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -26,6 +28,12 @@ def test_what_errors_are_worth_is_one_thing_in_training_and_encoder():
         trained = model.step_error(tf.constant([(quality - 1) / 99]))[0, 0, 0]
         np.testing.assert_allclose(installed.step_error(quality), trained, rtol=1e-3)
     assert zoo.build(zoo.CONFIGS["mean-scale"]).step_error(tf.constant([0.5])) is None
+
+
+@pytest.mark.parametrize("name", ["factorized", "mean-scale"])
+def test_where_errors_are_not_known_symbols_are_rounded(name):
+    with pytest.raises(ValueError, match=r"rdoq is 0\.5; with balle transforms"):
+        zoo.build(replace(zoo.CONFIGS[name], rdoq=0.5))
 
 
 @pytest.mark.parametrize("seed", [None, [1, 2]])
