@@ -32,7 +32,7 @@ class PictureModel(tf.Module):
         super().__init__(name="picture_model")
         self.config = c = config
         if c.family == "photo":
-            self.analysis = transforms.PhotoAnalysis(*c.channels, c.latents)
+            self.analysis = transforms.PhotoAnalysis(c.channels[0], c.latents)
             self.synthesis = transforms.PhotoSynthesis(*c.channels, c.latents)
         elif c.family == "balle":
             self.analysis = transforms.BalleAnalysis(*c.channels, c.latents)

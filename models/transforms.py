@@ -1,7 +1,7 @@
 """Analysis and synthesis stacks and hyper-analysis, as TensorFlow modules.
 
-Two families. ``photo``: a linear path (block DCT in opponent colours) beside a network whose work
-is done at 1/8 and 1/16 scale by separable residual blocks, with GDN where the scale changes.
+Two families. ``photo``: a linear path (block DCT in opponent colours) beside a network of separable
+residual blocks at 1/8 scale, with inverse GDN before synthesis goes there from 1/16.
 ``balle``: four 5x5 SignalConv2D of stride 2 with GDN between, as in the papers.
 All map [B, H, W, 3] in 0..1 to latents [B, H/16, W/16, M] and back; H and W are multiples of 16.
 """
@@ -86,15 +86,13 @@ def dct_basis(latents: int) -> np.ndarray:
 class PhotoAnalysis(tf.Module):
     """g_a of the ``photo`` family: linear path plus network."""
 
-    def __init__(self, wide: int, deep: int, latents: int):
+    def __init__(self, wide: int, latents: int):
         super().__init__(name="analysis")
         self.linear = tf.Variable(dct_basis(latents), name="linear")
         self.network = tf.keras.Sequential([
             layers.Conv2D(wide, 1, name="patches"),
-            *[ResidualBlock(wide, name=f"block8_{i}") for i in range(3)],
-            signal_down(deep, 3, "down", GDN(name="gdn")),
-            ResidualBlock(deep, name="block16_0"),
-            layers.Conv2D(latents, 1, name="latents", dtype="float32"),
+            *[ResidualBlock(wide, name=f"block_{i}") for i in range(3)],
+            signal_down(latents, 3, "down"),
         ], name="network")
         self.network.build([None, None, None, 192])
         _shrink(self.network.layers[-1])
@@ -114,10 +112,9 @@ class PhotoSynthesis(tf.Module):
         self.linear = tf.Variable(dct_basis(latents).T, name="linear")
         self.network = tf.keras.Sequential([
             layers.Conv2D(deep, 1, name="latents"),
-            ResidualBlock(deep, name="block16_0"),
             GDN(inverse=True, name="igdn"),
             signal_up(wide, 2, "up", corr=True),
-            *[ResidualBlock(wide, name=f"block8_{i}") for i in range(4)],
+            *[ResidualBlock(wide, name=f"block_{i}") for i in range(4)],
             layers.Conv2D(192, 1, name="patches", dtype="float32"),
         ], name="network")
         self.network.build([None, None, None, latents])

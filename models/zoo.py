@@ -59,19 +59,19 @@ class PictureConfig:
     """What a picture model is made of.
 
     family: "photo" or "balle" transforms; hyper: "mean-scale", "scale" or "none" (factorized);
-    channels: of the transforms (photo: at 1/8 and at 1/16 scale); latents M, hyper-latents N;
-    slices: how many latents are coded before the next ones see them (empty: all at once);
-    quarters: whether the first slice is coded a quarter of its cells at a time; context: the width
-    of the networks that look; gains: number of gain vectors; rdoq: what bits count against error
-    where symbols are chosen, 1 as in the loss (0: symbols are rounded); lambdas: of quality 1 and
-    100, in bpp per squared 8-bit error.
+    channels: of the transforms (photo: at 1/8 scale, and of its inverse GDN at 1/16); latents M,
+    hyper-latents N; slices: how many latents are coded before the next ones see them (empty: all at
+    once); quarters: whether the first slice is coded a quarter of its cells at a time; context: the
+    width of the networks that look; gains: number of gain vectors; rdoq: what bits count against
+    error where symbols are chosen, 1 as in the loss (0: symbols are rounded); lambdas: of quality 1
+    and 100, in bpp per squared 8-bit error.
     """
 
     name: str
     family: str = "photo"
     hyper: str = "mean-scale"
-    channels: tuple[int, ...] = (160, 192)
-    latents: int = 320
+    channels: tuple[int, ...] = (160, 320)
+    latents: int = 384
     hyper_latents: int = 128
     slices: tuple[int, ...] = ()
     quarters: bool = False
@@ -118,7 +118,7 @@ def _balle(name: str, hyper: str) -> PictureConfig:
 # Each paper's transforms and priors; the gain vectors that make the rate variable are ours, and
 # hyper-synthesis is the integer network of HyperSynthesis in all of them.
 CONFIGS = {
-    "photo": PictureConfig("photo", slices=(16, 48, 96, 160), quarters=True, rdoq=0.5),
+    "photo": PictureConfig("photo", slices=(16, 48, 96, 224), quarters=True, rdoq=0.5),
     # Balle, Laparra and Simoncelli, "End-to-end optimized image compression" (ICLR 2017)
     "factorized": _balle("factorized", "none"),
     # Balle, Minnen, Singh, Hwang and Johnston, "Variational image compression with a scale

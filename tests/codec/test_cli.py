@@ -166,7 +166,7 @@ def test_info_verify_models(command, picture):
     report = json.loads(command("info", f"{picture}.tfci", "--json")[1])
     assert (report["width"], report["height"], report["quality"]) == (100, 80, 50)
     assert set(report["sections"]) == {"H", "Z", "Y"}
-    assert json.loads(command("verify", f"{picture}.tfci", "--json")[1])["symbols"] == 5 * 7 * 320
+    assert json.loads(command("verify", f"{picture}.tfci", "--json")[1])["symbols"] == 5 * 7 * 384
     listed = json.loads(command("models", "--json")[1])
     assert [m["name"] for m in listed] == ["photo"]
     assert 5 < listed[0]["kmac_per_pixel"]["decode"] < 25

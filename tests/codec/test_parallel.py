@@ -58,4 +58,4 @@ def test_any_number_of_threads_gives_the_same_file(photo, monkeypatch):
     assert files[0] == files[1] == files[2] and codec.info(files[0])["tiles"] == 20
     pictures = [codec.decompress(files[0], threads=threads).pixels for threads in (1, 2, 5)]
     assert (np.abs(pictures[0].astype(int) - pictures) <= 1).all()
-    assert codec.verify(files[0])["symbols"] == 13 * 19 * 320
+    assert codec.verify(files[0])["symbols"] == 13 * 19 * 384
