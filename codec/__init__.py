@@ -93,8 +93,8 @@ def verify(source, *, model: str | None = None, max_pixels: int = MAX_PIXELS) ->
 
     Returns {"symbols": how many latents, "sha256": of all of them as little-endian int32}.
 
-    >>> verify(compress(np.zeros([16, 32, 3], np.uint8)))["symbols"]      # 1 x 2 x 320
-    640
+    >>> verify(compress(np.zeros([16, 32, 3], np.uint8)))["symbols"]      # 1 x 2 x 384
+    768
     """
     stream = pipeline.parse(_bytes(source), max_pixels)
     count, sha256 = pipeline.symbols_sha256(stream, engines.Engine(_model_of(stream, model)))
