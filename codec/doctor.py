@@ -61,5 +61,5 @@ def _try_engine() -> str:
     import numpy as np
     engine = codec.engine_for(zoo.find(codec.DEFAULT_MODEL))
     y = pipeline.analyse(np.zeros([16, 16, 3], np.uint8), engine)
-    pipeline.synthesise(y, (0, 0, 16, 16), engine)
+    pipeline.synthesise(y, (0, 0, 16, 16), 50, engine)
     return engine.name

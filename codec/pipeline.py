@@ -1,10 +1,12 @@
 """The life of a picture, top to bottom: analyse, choose the rate, code, write; and back.
 
-    pixels -> y -> gain -> z -> table indexes and means -> symbols -> bytes
+    pixels -> y -> gain -> z -> table indexes and means -> symbols
+           -> pixels as decoded -> y corrected -> table indexes and means -> symbols -> bytes
     bytes -> symbols of z -> table indexes and means -> symbols of y -> y -> pixels
 
 The latents y are coded in steps, slices of channels: those already coded correct the table indexes
 and means of the next. Symbols are rounded latents, or nearer to zero where the bits are worth it.
+A model without feedback codes them at once.
 """
 
 from __future__ import annotations
@@ -23,8 +25,8 @@ from codec.bitstream import Header, Section
 from codec.engines import HALO, Engine
 from codec.errors import CodecError
 from codec.media.image import Picture, pack_alpha, unpack_alpha
+from models.zoo import CELL
 
-CELL = 16               # pixels a latent spans
 HYPER_CELL = 4          # latents a hyper-latent spans
 TILE = 1024             # pixels a coded tile spans
 WINDOW = 48             # cells a window of the transforms spans
@@ -44,7 +46,7 @@ def compress(picture: Picture, target: rate_control.Target, engine: Engine) -> b
 
     @lru_cache(maxsize=1)               # a search ends on the file it wants
     def attempt(quality: float) -> bytes:
-        return bitstream.write(_code(y, _header(picture, quality, engine), extras, engine))
+        return bitstream.write(_code(y, picture, quality, extras, engine))
 
     return attempt(choose_quality(target, picture, y, attempt, engine))
 
@@ -74,8 +76,10 @@ def choose_quality(target, picture: Picture, y, attempt, engine: Engine) -> floa
     return rate_control.largest_within(limit, lambda quality: len(attempt(quality)))
 
 
-def _code(y: np.ndarray, header: Header, extras: list[Section], engine: Engine) -> list[Section]:
-    scaled, z = _quantise_hyper(y, header.quality, engine)
+def _code(y: np.ndarray, picture: Picture, quality: float, extras: list[Section], engine: Engine
+          ) -> list[Section]:
+    header = _header(picture, quality, engine)
+    scaled, z = _latents(y, picture, header, engine)
     sections = [Section(bitstream.HEADER, header.pack()), *extras]
     if z is not None:
         channel = np.broadcast_to(np.arange(z.shape[2], dtype=np.uint16), z.shape)
@@ -90,6 +94,45 @@ def _code(y: np.ndarray, header: Header, extras: list[Section], engine: Engine) 
         digest = struct.pack("<I", tile_checksum(common, symbols))
         return Section(bitstream.LATENTS, digest + coder.finish())
     return sections + list(parallel.in_order(code_tile, tile_boxes(header), engine.threads))
+
+
+def _latents(y: np.ndarray, picture: Picture, header: Header, engine: Engine):
+    """(what is coded of y: at the quality's gain and, with feedback, corrected for what a first
+    coding did to the picture; z int32 or None)."""
+    quality, model = header.quality, engine.model
+    scaled, z = _quantise_hyper(y, quality, engine)
+    if model.config.feedback:
+        decoded = _decoded(scaled, z, header, engine)
+        for box in tiling.boxes(*y.shape[:2], WINDOW):
+            error = _error(picture.pixels, decoded, box, quality, engine)
+            part = tiling.cut(scaled, box)
+            part += model.correction(error, part - tiling.cut(decoded, box), quality)
+    return scaled, z
+
+
+def _error(pixels: np.ndarray, decoded: np.ndarray, box: tiling.Box, quality: float, engine: Engine
+           ) -> np.ndarray:
+    """Pixels less what decoded latents show, int16 [16h, 16w, 3] of a box of latents; 0 beyond the
+    border of the picture."""
+    top, left, bottom, right = (v * CELL for v in box)
+    original = pixels[top:bottom, left:right]
+    height, width = original.shape[:2]
+    error = np.zeros([bottom - top, right - left, 3], np.int16)
+    error[:height, :width] = original
+    error[:height, :width] -= synthesise(decoded, (top, left, top + height, left + width), quality,
+                                         engine)
+    return error
+
+
+def _decoded(scaled: np.ndarray, z, header: Header, engine: Engine) -> np.ndarray:
+    """Latents as a decoder will have them, at their gain."""
+    decoded = np.empty_like(scaled)
+
+    def code_tile(box: tiling.Box) -> None:
+        symbols, mean = _quantise(tiling.cut(scaled, box), z, box, header.quality, engine)
+        tiling.cut(decoded, box)[:] = symbols + mean
+    list(parallel.in_order(code_tile, tile_boxes(header), engine.threads))
+    return decoded
 
 
 def _quantise_hyper(y: np.ndarray, quality: float, engine: Engine):
@@ -120,16 +163,11 @@ def _quantise(scaled: np.ndarray, z, box: tiling.Box, quality: float, engine: En
 
 def _reconstruct(y: np.ndarray, quality: float, picture: Picture, engine: Engine) -> np.ndarray:
     """What a decoder will show at this quality, uint8 [H, W, 3], without the detour by bytes."""
-    scaled, z = _quantise_hyper(y, quality, engine)
     header = _header(picture, quality, engine)
-
-    def quantise_tile(box: tiling.Box) -> None:
-        tile = tiling.cut(scaled, box)
-        symbols, mean = _quantise(tile, z, box, quality, engine)
-        tile[:] = symbols + mean
-    list(parallel.in_order(quantise_tile, tile_boxes(header), engine.threads))
-    scaled *= engine.model.gain(quality, inverse=True)
-    return _finish(synthesise(scaled, (0, 0, header.height, header.width), engine), picture.gray)
+    scaled, z = _latents(y, picture, header, engine)
+    area = 0, 0, header.height, header.width
+    decoded = _decoded(scaled, z, header, engine)
+    return _finish(synthesise(decoded, area, quality, engine), picture.gray)
 
 
 def _header(picture: Picture, quality: float, engine: Engine) -> Header:
@@ -201,11 +239,10 @@ def decompress(stream: Stream, engine: Engine, crop: tiling.Box | None = None) -
     shape = latent_shape(header, engine)
     needed = tiling.grow(tiling.cover(area, CELL), HALO["synthesis"], *shape[:2])
     y = np.zeros(shape, np.float32)
-    gain = engine.model.gain(header.quality, inverse=True)
     for box, symbols, mean in decode_symbols(stream, engine, needed):
-        tiling.cut(y, box)[:] = (symbols + mean) * gain
+        tiling.cut(y, box)[:] = symbols + mean
     gray = header.media[1] == "gray"
-    pixels = _finish(synthesise(y, area, engine), gray)
+    pixels = _finish(synthesise(y, area, header.quality, engine), gray)
     extras, alpha = stream.extras, None
     if bitstream.ALPHA in extras:
         alpha = unpack_alpha(extras[bitstream.ALPHA], header.width, header.height)
@@ -251,12 +288,13 @@ def symbols_sha256(stream: Stream, engine: Engine) -> tuple[int, str]:
     return count, digest.hexdigest()
 
 
-def synthesise(y: np.ndarray, area: tiling.Box, engine: Engine) -> np.ndarray:
-    """Latents, gain undone -> pixels uint8 of an area given in pixels."""
+def synthesise(y: np.ndarray, area: tiling.Box, quality: float, engine: Engine) -> np.ndarray:
+    """Decoded latents, at the quality's gain -> pixels uint8 of an area given in pixels."""
+    gain = engine.model.gain(quality, inverse=True)
     top, left, bottom, right = area
     out = np.empty([bottom - top, right - left, 3], np.uint8)
-    for box, part in tiling.windows(engine.synthesis, y, tiling.cover(area, CELL), WINDOW,
-                                    HALO["synthesis"], 1, CELL):
+    for box, part in tiling.windows(lambda part: engine.synthesis(part * gain), y,
+                                    tiling.cover(area, CELL), WINDOW, HALO["synthesis"], 1, CELL):
         y0, x0 = box[0] * CELL - top, box[1] * CELL - left
         part = part[max(0, -y0):, max(0, -x0):]
         target = out[max(0, y0):, max(0, x0):][:part.shape[0], :part.shape[1]]

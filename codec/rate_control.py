@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -55,15 +56,11 @@ def largest_within(limit: float, size_at: Callable[[float], int]) -> float:
     if smallest > limit:
         raise CodecError(f"cannot be made as small as {int(limit)} bytes; "
                          f"the lowest quality takes {smallest}")
-    if size_at(high) <= limit:
+    largest = size_at(high)
+    if largest <= limit:
         return high
-    while high - low > STEP:
-        middle = round_quality((low + high) / 2)
-        size = size_at(middle)
-        if CLOSE * limit <= size <= limit:
-            return middle
-        low, high = (low, middle) if size > limit else (middle, high)
-    return low
+    return _between((low, math.log(smallest)), (high, math.log(largest)), math.log(CLOSE * limit),
+                    math.log(limit), lambda quality: math.log(size_at(quality)))[0]
 
 
 def smallest_reaching(psnr: float, psnr_at: Callable[[float], float]) -> float:
@@ -79,12 +76,27 @@ def smallest_reaching(psnr: float, psnr_at: Callable[[float], float]) -> float:
     best = psnr_at(high)
     if best < psnr:
         raise CodecError(f"cannot reach {psnr:g} dB; the highest quality reaches {best:.2f}")
-    if psnr_at(low) >= psnr:
+    worst = psnr_at(low)
+    if worst >= psnr:
         return low
-    while high - low > STEP:
-        middle = round_quality((low + high) / 2)
-        reached = psnr_at(middle)
-        if psnr <= reached <= psnr + CLOSE_DB:
-            return middle
-        low, high = (low, middle) if reached >= psnr else (middle, high)
-    return high
+    return _between((low, worst), (high, best), psnr, psnr + CLOSE_DB, psnr_at)[1]
+
+
+def _between(low, high, least: float, most: float, value_at) -> tuple[float, float]:
+    """Two qualities that the range from least to most lies between, one step apart, or the same one
+    twice if its value is in that range.
+
+    low and high are (quality, value). Values are nearly linear in the quality, so a straight line
+    says where to look next; every third look halves what is left, in case they are not.
+    """
+    aim, looks = (least + most) / 2, 0
+    while high[0] - low[0] > STEP:
+        looks += 1
+        share = 0.5 if looks % 3 == 0 else (aim - low[1]) / (high[1] - low[1])
+        quality = round_quality(low[0] + share * (high[0] - low[0]))
+        quality = min(high[0] - STEP, max(low[0] + STEP, quality))
+        value = value_at(quality)
+        if least <= value <= most:
+            return quality, quality
+        low, high = (low, (quality, value)) if value > most else ((quality, value), high)
+    return low[0], high[0]

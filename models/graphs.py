@@ -2,9 +2,9 @@
 
 A flatbuffer that LiteRT runs contains the float32 weights, and they are in params.safetensors
 already. So a model's transforms.zip has, for every transform, NAME.tflite with zeros where weights
-belong, and NAME.json: the list of [weight, order of its axes, offset in the file]. `fill` puts them
-there. What the converter has folded into something new (a gain into a kernel) stays in
-the flatbuffer.
+belong, and NAME.json: the list of [weight, order of its axes, offset in the file, factor]. `fill`
+puts them there, times the factor: the converter folds a factor behind a kernel into it. What it has
+folded into something new stays in the flatbuffer.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import json
 import zipfile
 from collections.abc import Callable
 from io import BytesIO
+from itertools import product
 
 import numpy as np
 
@@ -25,8 +26,10 @@ def fill(blob: bytes, name: str, weights: dict[str, np.ndarray]) -> bytes:
     with zipfile.ZipFile(BytesIO(blob)) as archive:
         graph = np.frombuffer(bytearray(archive.read(f"{name}.tflite")), np.uint8)
         places = json.loads(archive.read(f"{name}.json"))
-    for weight, order, offset in places:
-        values = weights[weight].transpose(order)
+    for weight, order, offset, *factor in places:       # the first models had no factors
+        values = weights[weight].transpose(order).astype(np.float32)
+        if factor:
+            values *= np.float32(factor[0])
         place = graph[offset:offset + 4 * values.size].view(np.float32)
         place.reshape(values.shape)[...] = values
     return graph.tobytes()
@@ -64,14 +67,19 @@ def _convert(function: Callable, channels: int, model) -> bytes:
 
 
 def _without(flat: bytes, weights: dict[str, np.ndarray]) -> tuple[bytes, list]:
-    """A flatbuffer with zeros for the weights that it holds as they are, and where those were."""
+    """A flatbuffer with zeros for the weights that it holds, as they are or times a factor of the
+    transforms, and where those were."""
+    from models.transforms import NETWORK_GAIN
+    from models.zoo import LATENT_STEP
     graph, places = bytearray(flat), []
     for weight, values in weights.items():
-        for order in [o for o in ORDERS if len(o) == values.ndim] or [(0,)]:
-            held = values.astype(np.float32).transpose(order).tobytes()
+        orders = [o for o in ORDERS if len(o) == values.ndim] or [(0,)]
+        factors = 1.0, LATENT_STEP, NETWORK_GAIN, 1 / LATENT_STEP, 1 / NETWORK_GAIN
+        for order, factor in product(orders, factors):
+            held = (values.astype(np.float32).transpose(order) * np.float32(factor)).tobytes()
             offset = graph.find(held)
             while offset >= 0:
-                places.append([weight, order, offset])
+                places.append([weight, order, offset, factor])
                 graph[offset:offset + len(held)] = bytes(len(held))
                 offset = graph.find(held)
     return bytes(graph), places

@@ -11,7 +11,7 @@ from models.integer_training import straight_through_round
 from models.zoo import PictureConfig, Step
 
 MEAN_UNITS = 2.0**priors.MEAN_BITS
-RDOQ = {("photo", "mean-scale"), ("photo", "scale")}    # these know what an error of a latent shows
+KNOWING = {("photo", "mean-scale"), ("photo", "scale")}     # what an error of a latent shows
 
 
 class PictureModel(tf.Module):
@@ -41,9 +41,10 @@ class PictureModel(tf.Module):
             raise ValueError(f"family is {c.family!r}; allowed are 'photo' and 'balle'")
         if c.hyper not in ("mean-scale", "scale", "none"):
             raise ValueError(f"hyper is {c.hyper!r}; allowed are 'mean-scale', 'scale', 'none'")
-        if c.rdoq and (c.family, c.hyper) not in RDOQ:
-            raise ValueError(f"rdoq is {c.rdoq:g}; with {c.family} transforms and hyper "
-                             f"{c.hyper!r} only 0 is allowed")
+        for name, value in [("rdoq", c.rdoq), ("feedback", c.feedback)]:
+            if value and (c.family, c.hyper) not in KNOWING:
+                raise ValueError(f"{name} is {value:g}; with {c.family} transforms and hyper "
+                                 f"{c.hyper!r} only 0 is allowed")
         if c.hyper != "none":
             self.hyper_analysis = transforms.HyperAnalysis(c.hyper_latents, c.latents)
             scale, offset = [8.0] * c.latents, [20.0] * c.latents
@@ -113,6 +114,8 @@ class PictureModel(tf.Module):
         else:
             z = self.hyper_analysis(y)
             z_hat = straight_through_round(z)
+            if self.config.feedback:
+                y += self.correction(x, y, z_hat, q)
             y_hat, y_bits = self.code(y, z_hat, seed, self.step_error(q))
             bits = total_bits(self.prior.prob(noisy(z, z_hat, seed, 0))) + y_bits
         pixels = tf.cast(tf.shape(x)[1] * tf.shape(x)[2], tf.float32)
@@ -130,6 +133,17 @@ class PictureModel(tf.Module):
         weight = self.config.quality_lambda(q)[:, None, None, None] / (3 * self.config.rdoq)
         gain = self.gain_at(self.inverse_gain, q)
         return tf.stop_gradient(weight * self.synthesis.energy() * gain**2)
+
+    def correction(self, x, y, z_hat, q):
+        """What to add to y for what a first coding of it does to the picture x, [B, h, w, M]: see
+        `InstalledModel.correction`. Constant for gradients."""
+        y_hat, _ = self.code(y, z_hat, None, self.step_error(q))
+        gain = self.gain_at(self.inverse_gain, q)
+        shown = tf.round(tf.clip_by_value(self.synthesis(y_hat * gain) * 255.0, 0.0, 255.0))
+        energy = self.synthesis.energy() * gain**2
+        weight = self.config.feedback / tf.maximum(energy, tf.reduce_mean(energy, -1, True))
+        towards = self.synthesis.towards(x - shown) * gain
+        return tf.stop_gradient(weight * (towards - energy * (y - y_hat)))
 
     def code(self, y, z_hat, seed, step_error):
         """Latents as a decoder has them, [B, h, w, M], and what they cost in bits, [B].

@@ -11,7 +11,8 @@ _SIDE = 512
 def per_pixel(model) -> tuple[float, float]:
     """(encoder, decoder) multiply-accumulates for a pixel of a large picture.
 
-    The encoder runs g_a, h_a, h_s and the context networks; the decoder g_s for the first two.
+    The encoder runs g_a, h_a, h_s and the context networks; the decoder g_s for the first two. With
+    feedback the encoder also decodes once, and projects errors on the linear path.
     Convolutions and matrix products are counted, elementwise work is not; networks that give a
     quarter of the cells run for those alone, though training runs them for all.
     """
@@ -26,7 +27,11 @@ def per_pixel(model) -> tuple[float, float]:
     for step, network in zip(c.steps[1:], model.contexts):
         cost = _count(network, [1, grid, grid, network.kernels[0].shape[2]])
         exact += cost / 4 if step.cell else cost
-    return analysis + hyper_analysis + exact, synthesis + exact
+    decoder = synthesis + exact
+    encoder = analysis + hyper_analysis + exact
+    if c.feedback:
+        encoder += decoder + _count(model.synthesis.towards, [1, _SIDE, _SIDE, 3])
+    return encoder, decoder
 
 
 def _count(function, shape: list[int]) -> float:

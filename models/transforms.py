@@ -12,9 +12,9 @@ import numpy as np
 import tensorflow as tf
 
 from models.layers import GDN, SeparableConv2D, SignalConv2D
+from models.zoo import LATENT_STEP, PIXEL_STEP
 
 layers = tf.keras.layers
-LATENT_STEP = 5.0       # scales the DCT so that rounding is the right step for lambda = 0.01
 NETWORK_GAIN = 8.0      # the network's own output is O(1), latents are O(10)
 SMALL_START = 0.05      # the network's last layers start near zero: begin as the linear codec
 
@@ -127,7 +127,12 @@ class PhotoSynthesis(tf.Module):
     def energy(self):
         """[M]: the squared error, in 8-bit levels, summed over samples, that a unit of each latent
         makes on the linear path."""
-        return tf.reduce_sum(self.linear**2, 1) * (255 / LATENT_STEP)**2
+        return tf.reduce_sum(self.linear**2, 1) * PIXEL_STEP**2
+
+    def towards(self, error):
+        """Picture errors [B, H, W, 3] in 8-bit levels -> [B, H/16, W/16, M]: the sum over samples
+        of each with what a unit of each latent makes on the linear path."""
+        return PIXEL_STEP * _pointwise(tf.nn.space_to_depth(error, 16), tf.transpose(self.linear))
 
 
 class BalleAnalysis(tf.Module):

@@ -31,6 +31,9 @@ SEARCH_VARIABLE = "CODEC_MODELS"        # more folders of models, separated as P
 QUARTERS = ((0, 0), (1, 1), (0, 1), (1, 0))     # row and column of every 2x2, in coding order
 FILES = ("params.safetensors", "coding.safetensors")
 GRAPHS = "transforms.zip"
+CELL = 16                               # pixels that a latent spans
+LATENT_STEP = 5.0       # scales the DCT so that rounding is the right step for lambda = 0.01
+PIXEL_STEP = 255 / LATENT_STEP          # of 8-bit levels
 
 
 class ModelError(Exception):
@@ -63,8 +66,9 @@ class PictureConfig:
     hyper-latents N; slices: how many latents are coded before the next ones see them (empty: all at
     once); quarters: whether the first slice is coded a quarter of its cells at a time; context: the
     width of the networks that look; gains: number of gain vectors; rdoq: what bits count against
-    error where symbols are chosen, 1 as in the loss (0: symbols are rounded); lambdas: of quality 1
-    and 100, in bpp per squared 8-bit error.
+    error where symbols are chosen, 1 as in the loss (0: symbols are rounded); feedback: how far
+    latents follow the errors that the coded picture shows, before they are coded once more (0: they
+    are coded once); lambdas: of quality 1 and 100, in bpp per squared 8-bit error.
     """
 
     name: str
@@ -78,6 +82,7 @@ class PictureConfig:
     context: int = 128
     gains: int = 8
     rdoq: float = 0.0
+    feedback: float = 0.0
     lambdas: tuple[float, float] = (0.00012, 0.18)
 
     def quality_lambda(self, q):
@@ -118,7 +123,8 @@ def _balle(name: str, hyper: str) -> PictureConfig:
 # Each paper's transforms and priors; the gain vectors that make the rate variable are ours, and
 # hyper-synthesis is the integer network of HyperSynthesis in all of them.
 CONFIGS = {
-    "photo": PictureConfig("photo", slices=(16, 48, 96, 224), quarters=True, rdoq=0.5),
+    "photo": PictureConfig("photo", slices=(16, 48, 96, 224), quarters=True, rdoq=0.5,
+                           feedback=0.7),
     # Balle, Laparra and Simoncelli, "End-to-end optimized image compression" (ICLR 2017)
     "factorized": _balle("factorized", "none"),
     # Balle, Minnen, Singh, Hwang and Johnston, "Variational image compression with a scale
@@ -252,6 +258,24 @@ class InstalledModel:
             return None
         weight = self.config.quality_lambda((quality - 1) / 99) / (3 * self.config.rdoq)
         return weight * self._coding["energy"] * self.gain(quality, inverse=True)**2
+
+    def correction(self, error: np.ndarray, lost: np.ndarray, quality: float) -> np.ndarray:
+        """What to add to latents for what a first coding of them did to the picture, float32
+        [h, w, M], in steps.
+
+        error [16h, 16w, 3]: of the picture that it shows, original less decoded, in 8-bit levels;
+        lost [h, w, M]: latents less decoded latents. It is a share of one step of Jacobi's method
+        for least squares on the linear path: errors that other latents, or the network, have made
+        and this one can make good. Its own rounding is not an error to be made good.
+        """
+        height, width, latents = lost.shape
+        linear = self.params["synthesis/linear"].astype(np.float32) * PIXEL_STEP
+        blocks = error.reshape(height, CELL, width, CELL, 3).swapaxes(1, 2).reshape(-1, CELL**2 * 3)
+        gain = self.gain(quality, inverse=True)
+        towards = (blocks.astype(np.float32) @ linear.T).reshape(height, width, latents) * gain
+        energy = np.sum(linear**2, 1) * gain**2
+        weight = self.config.feedback / np.maximum(energy, energy.mean())
+        return weight * (towards - energy * lost)
 
     def quantise(self, value: np.ndarray, index: np.ndarray, step_error: np.ndarray | None
                  ) -> np.ndarray:

@@ -29,6 +29,18 @@ def test_the_ends_of_the_range():
         rate_control.smallest_reaching(41, lambda q: 40)
 
 
+def test_few_looks_find_what_is_nearly_linear():
+    looks = []
+
+    def size(q):
+        looks.append(q)
+        return int(1000 * 1.04**q * (1 + q / 100))
+    for limit in 1500, 5000, 20000, 80000:
+        looks.clear()
+        assert 0.98 * limit < size(rate_control.largest_within(limit, size)) <= limit
+        assert len(looks) <= 7
+
+
 def test_a_staircase_ends():
     assert rate_control.largest_within(10, lambda q: 5 if q < 33.3 else 50) == \
         pytest.approx(33.3, abs=1 / 256)

@@ -30,10 +30,38 @@ def test_what_errors_are_worth_is_one_thing_in_training_and_encoder():
     assert zoo.build(zoo.CONFIGS["mean-scale"]).step_error(tf.constant([0.5])) is None
 
 
+def test_feedback_is_one_thing_in_training_and_encoder():
+    installed = zoo.find("photo")
+    model, random = zoo.build(installed.config, installed.params), np.random.default_rng(1)
+    x = random.uniform(0, 255, [1, 64, 64, 3]).astype(np.float32)
+    q, z = tf.constant([0.3]), tf.zeros([1, 1, 1, 128])
+    y = tf.constant(random.normal(0, 3, [1, 4, 4, 384]), tf.float32)
+    decoded, _ = model.code(y, z, None, model.step_error(q))
+    shown = model.synthesis(decoded * model.gain_at(model.inverse_gain, q)) * 255
+    error = x - np.rint(np.clip(shown, 0, 255))
+    theirs = installed.correction(error[0], (y - decoded)[0].numpy(), 1 + 99 * 0.3)
+    ours = model.correction(tf.constant(x), y, z, q)[0].numpy()
+    assert np.abs(ours).mean() > 0.1
+    np.testing.assert_allclose(ours, theirs, atol=1e-3 * np.abs(ours).max())
+
+
+def test_feedback_leaves_a_latent_its_own_rounding():
+    """Where one latent alone is off, by the linear path, neither it nor another has to move."""
+    installed = zoo.find("photo")
+    linear = installed.params["synthesis/linear"].astype(np.float32)
+    lost = np.zeros([1, 1, 384], np.float32)
+    lost[0, 0, 5] = 0.4
+    error = 51 * 0.4 * linear[5] * installed.gain(50, inverse=True)[5]      # 51 levels a step
+    moved = installed.correction(error.reshape(16, 16, 3), lost, 50)[0, 0]
+    assert abs(moved[5]) < 1e-4
+    assert np.median(np.abs(moved)) < 0.02
+
+
 @pytest.mark.parametrize("name", ["factorized", "mean-scale"])
-def test_where_errors_are_not_known_symbols_are_rounded(name):
-    with pytest.raises(ValueError, match=r"rdoq is 0\.5; with balle transforms"):
-        zoo.build(replace(zoo.CONFIGS[name], rdoq=0.5))
+@pytest.mark.parametrize("option", ["rdoq", "feedback"])
+def test_where_errors_are_not_known_symbols_are_rounded(name, option):
+    with pytest.raises(ValueError, match=rf"{option} is 0\.5; with balle transforms"):
+        zoo.build(replace(zoo.CONFIGS[name], **{option: 0.5}))
 
 
 @pytest.mark.parametrize("seed", [None, [1, 2]])
