@@ -25,8 +25,9 @@ from codec.bitstream import Header, Section
 from codec.engines import HALO, Engine
 from codec.errors import CodecError
 from codec.media.image import Picture, pack_alpha, unpack_alpha
-from models.zoo import CELL
+from models import zoo
 
+CELL = zoo.CELL         # pixels a latent spans
 HYPER_CELL = 4          # latents a hyper-latent spans
 TILE = 1024             # pixels a coded tile spans
 WINDOW = 48             # cells a window of the transforms spans
