@@ -140,8 +140,10 @@ def test_tiles_leave_no_seams_either(photo, small_models, monkeypatch):
 
 
 def test_context_networks_notice_the_edge_of_a_tile_and_nothing_else(photo, monkeypatch, tmp_path):
-    """Each sees one latent further than the one before: inside of that, symbols are equal. (Feedback
-    would carry differences further, by way of the pixels.)"""
+    """Each sees one latent further than the one before: inside of that, symbols are equal.
+
+    Feedback would carry differences further, by way of the pixels.
+    """
     pixels = np.tile(photo, [3, 2, 1])[:512, :512]
     plain = without("feedback", tmp_path)
     model = codec.find_model(plain)
