@@ -196,11 +196,11 @@ def depthwise(x, kernel, strides: list[int], pads=None, dilations: list[int] | N
     """
     dilations = dilations or [1] * len(strides)
     native = len(strides) == 2 and strides[0] == strides[1]
-    if native and (pads == "SAME" or (pads and _known(pads) and max(dilations) == 1)):
-        return tf.nn.depthwise_conv2d(x, kernel, [1, *strides, 1], pads, dilations=dilations)
-    x = zero_pad(x, pads) if pads else x
+    if pads and pads != "SAME":         # explicit padding, fused with a bias, aborts TensorFlow 2.14
+        x, pads = zero_pad(x, pads), None
     if native:
-        return tf.nn.depthwise_conv2d(x, kernel, [1, *strides, 1], "VALID", dilations=dilations)
+        return tf.nn.depthwise_conv2d(x, kernel, [1, *strides, 1], pads or "VALID",
+                                      dilations=dilations)
     batch, n, *rest = sizes(x)
     support, stride, rate = kernel.shape[0], strides[0], dilations[0]
     places, total = (n - (support - 1) * rate - 1) // stride + 1, 0.0
