@@ -46,10 +46,15 @@ def compress(picture: Picture, target: rate_control.Target, engine: Engine) -> b
     extras = _extra_sections(picture)
 
     @lru_cache(maxsize=1)               # a search ends on the file it wants
-    def attempt(quality: float) -> bytes:
-        return bitstream.write(_code(y, picture, quality, extras, engine))
+    def latents(quality: float):
+        header = _header(picture, quality, engine)
+        return *_latents(y, picture, header, engine), header
 
-    return attempt(choose_quality(target, picture, y, attempt, engine))
+    @lru_cache(maxsize=1)
+    def attempt(quality: float) -> bytes:
+        return bitstream.write(_code(*latents(quality), extras, engine))
+
+    return attempt(choose_quality(target, picture, latents, attempt, engine))
 
 
 def analyse(pixels: np.ndarray, engine: Engine) -> np.ndarray:
@@ -64,23 +69,21 @@ def analyse(pixels: np.ndarray, engine: Engine) -> np.ndarray:
     return y
 
 
-def choose_quality(target, picture: Picture, y, attempt, engine: Engine) -> float:
-    """The quality that meets the target; the latents are re-scaled, never analysed again."""
+def choose_quality(target, picture: Picture, latents, attempt, engine: Engine) -> float:
+    """The quality that meets the target; the picture is never analysed again."""
     if target.quality is not None:
         return rate_control.round_quality(target.quality)
     if target.psnr is not None:
         def psnr_at(quality: float) -> float:
-            return psnr(picture.pixels, _reconstruct(y, quality, picture, engine))
+            return psnr(picture.pixels, _reconstruct(*latents(quality), engine))
         return rate_control.smallest_reaching(target.psnr, psnr_at)
     height, width = picture.pixels.shape[:2]
     limit = target.size if target.size is not None else target.bpp * height * width / 8
     return rate_control.largest_within(limit, lambda quality: len(attempt(quality)))
 
 
-def _code(y: np.ndarray, picture: Picture, quality: float, extras: list[Section], engine: Engine
+def _code(scaled: np.ndarray, z, header: Header, extras: list[Section], engine: Engine
           ) -> list[Section]:
-    header = _header(picture, quality, engine)
-    scaled, z = _latents(y, picture, header, engine)
     sections = [Section(bitstream.HEADER, header.pack()), *extras]
     if z is not None:
         channel = np.broadcast_to(np.arange(z.shape[2], dtype=np.uint16), z.shape)
@@ -162,13 +165,11 @@ def _quantise(scaled: np.ndarray, z, box: tiling.Box, quality: float, engine: En
     return _each_step(z, box, engine, code)
 
 
-def _reconstruct(y: np.ndarray, quality: float, picture: Picture, engine: Engine) -> np.ndarray:
-    """What a decoder will show at this quality, uint8 [H, W, 3], without the detour by bytes."""
-    header = _header(picture, quality, engine)
-    scaled, z = _latents(y, picture, header, engine)
+def _reconstruct(scaled: np.ndarray, z, header: Header, engine: Engine) -> np.ndarray:
+    """What a decoder will show, uint8 [H, W, 3], without the detour by bytes."""
     area = 0, 0, header.height, header.width
     decoded = _decoded(scaled, z, header, engine)
-    return _finish(synthesise(decoded, area, quality, engine), picture.gray)
+    return _finish(synthesise(decoded, area, header.quality, engine), header.media[1] == "gray")
 
 
 def _header(picture: Picture, quality: float, engine: Engine) -> Header:

@@ -71,10 +71,10 @@ def _without(flat: bytes, weights: dict[str, np.ndarray]) -> tuple[bytes, list]:
     transforms, and where those were."""
     from models.transforms import NETWORK_GAIN
     from models.zoo import LATENT_STEP
+    factors = 1.0, LATENT_STEP, NETWORK_GAIN, 1 / LATENT_STEP, 1 / NETWORK_GAIN
     graph, places = bytearray(flat), []
     for weight, values in weights.items():
         orders = [o for o in ORDERS if len(o) == values.ndim] or [(0,)]
-        factors = 1.0, LATENT_STEP, NETWORK_GAIN, 1 / LATENT_STEP, 1 / NETWORK_GAIN
         for order, factor in product(orders, factors):
             held = (values.astype(np.float32).transpose(order) * np.float32(factor)).tobytes()
             offset = graph.find(held)

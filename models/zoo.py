@@ -273,7 +273,7 @@ class InstalledModel:
         blocks = error.reshape(height, CELL, width, CELL, 3).swapaxes(1, 2).reshape(-1, CELL**2 * 3)
         gain = self.gain(quality, inverse=True)
         towards = (blocks.astype(np.float32) @ linear.T).reshape(height, width, latents) * gain
-        energy = np.sum(linear**2, 1) * gain**2
+        energy = self._coding["energy"] * gain**2
         weight = self.config.feedback / np.maximum(energy, energy.mean())
         return weight * (towards - energy * lost)
 
@@ -388,7 +388,7 @@ def export(model, folder: str | Path, **facts) -> InstalledModel:
         groups["hyper_latents"] = own.arrays()
         for network in [model.hyper_synthesis, *model.contexts]:
             groups[network.name] = network.export().arrays()
-    if model.config.rdoq:
+    if model.config.rdoq or model.config.feedback:
         coding["energy"] = model.synthesis.energy().numpy()
     for group, arrays in groups.items():
         coding |= {f"{group}/{name}": array for name, array in arrays.items()}

@@ -196,7 +196,7 @@ def depthwise(x, kernel, strides: list[int], pads=None, dilations: list[int] | N
     """
     dilations = dilations or [1] * len(strides)
     native = len(strides) == 2 and strides[0] == strides[1]
-    if pads and pads != "SAME":         # explicit padding, fused with a bias, aborts TensorFlow 2.14
+    if pads and pads != "SAME":         # explicit padding and a bias, fused, abort TensorFlow 2.14
         x, pads = zero_pad(x, pads), None
     if native:
         return tf.nn.depthwise_conv2d(x, kernel, [1, *strides, 1], pads or "VALID",

@@ -46,7 +46,7 @@ def test_feedback_is_one_thing_in_training_and_encoder():
 
 
 def test_feedback_leaves_a_latent_its_own_rounding():
-    """Where one latent alone is off, by the linear path, neither it nor another has to move."""
+    """Where one latent alone is off, by the linear path, it has not to move, and hardly another."""
     installed = zoo.find("photo")
     linear = installed.params["synthesis/linear"].astype(np.float32)
     lost = np.zeros([1, 1, 384], np.float32)
