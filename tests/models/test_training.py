@@ -112,7 +112,7 @@ def test_the_cheaper_gradient_of_the_rectifier_is_the_same():
 
 
 @pytest.mark.parametrize("seed", [1, 2])
-def test_two_hundred_steps_take_two_fifths_off_the_loss(seed):
+def test_a_hundred_steps_teach_and_two_hundred_take_two_fifths_off_the_loss(seed):
     """Counted in steps, not minutes; rounded values, real integers in h_s, no noise."""
     images = tf.constant(np.stack([samples.astronaut()[:128, 100:228],
                                    samples.coffee()[100:228, 200:328]]))
@@ -125,6 +125,8 @@ def test_two_hundred_steps_take_two_fifths_off_the_loss(seed):
         return float(losses.rate_distortion(bpp, mse, trainer.model.config.quality_lambda(middle)))
     before = loss()
     for i in range(200):
+        if i == 100:
+            assert loss() < 1.05        # of 1.9 that transforms with more to learn began with
         step(images, tf.constant(i), seed, tf.constant(min(1.0, i / 20)), tf.constant(0.9))
     assert loss() < 0.6 * before
 

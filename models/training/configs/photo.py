@@ -102,7 +102,7 @@ annealing (Yang et al., NeurIPS 2020) on y and z changed the loss of kodim05 by 
 40 and -3.6 % at 70 (50 steps: -1.5 and -1.8 %). One step against the gradient of the squared
 error, y - a g / (2 energy), and coding again, latents with less than half of the median energy
 left alone, on 256x256 of kodim05 / kodim21: -1.7 / -0.8 % at quality 40 (a = 0.05), -1.7 / -1.0 %
-at 70 (a = 0.2). With the present weights, steps weighed by the mean energy at least, a = 0.05:
+at 70 (a = 0.2). With the weights of 2., steps weighed by the mean energy at least, a = 0.05:
 -1.2 / -0.7 % at quality 40, -0.4 / -0.3 % at 70; a quarter through 1. it was -0.2 / -0.1 and +0.1
 / +0.1 %.
 
