@@ -14,7 +14,7 @@ from __future__ import annotations
 import hashlib
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -33,6 +33,8 @@ TILE = 1024             # pixels a coded tile spans
 WINDOW = 48             # cells a window of the transforms spans
 MAX_PIXELS = 1 << 27
 
+Latents = tuple[np.ndarray, np.ndarray | None, Header]      # y at its gain, z
+
 
 # ---- compress
 
@@ -46,9 +48,8 @@ def compress(picture: Picture, target: rate_control.Target, engine: Engine) -> b
     extras = _extra_sections(picture)
 
     @lru_cache(maxsize=1)               # a search ends on the file it wants
-    def latents(quality: float):
-        header = _header(picture, quality, engine)
-        return *_latents(y, picture, header, engine), header
+    def latents(quality: float) -> Latents:
+        return _latents(y, picture, quality, engine)
 
     @lru_cache(maxsize=1)
     def attempt(quality: float) -> bytes:
@@ -69,7 +70,8 @@ def analyse(pixels: np.ndarray, engine: Engine) -> np.ndarray:
     return y
 
 
-def choose_quality(target, picture: Picture, latents, attempt, engine: Engine) -> float:
+def choose_quality(target, picture: Picture, latents: Callable[[float], Latents], attempt,
+                   engine: Engine) -> float:
     """The quality that meets the target; the picture is never analysed again."""
     if target.quality is not None:
         return rate_control.round_quality(target.quality)
@@ -100,18 +102,18 @@ def _code(scaled: np.ndarray, z, header: Header, extras: list[Section], engine: 
     return sections + list(parallel.in_order(code_tile, tile_boxes(header), engine.threads))
 
 
-def _latents(y: np.ndarray, picture: Picture, header: Header, engine: Engine):
-    """(what is coded of y: at the quality's gain and, with feedback, corrected for what a first
-    coding did to the picture; z int32 or None)."""
-    quality, model = header.quality, engine.model
+def _latents(y: np.ndarray, picture: Picture, quality: float, engine: Engine) -> Latents:
+    """What is coded of y: at the quality's gain and, with feedback, corrected for what a first
+    coding did to the picture; and z, int32 or None."""
+    header, model = _header(picture, quality, engine), engine.model
     scaled, z = _quantise_hyper(y, quality, engine)
     if model.config.feedback:
         decoded = _decoded(scaled, z, header, engine)
-        for box in tiling.boxes(*y.shape[:2], WINDOW):
+        for box in tiling.boxes(y.shape[0], y.shape[1], WINDOW):
             error = _error(picture.pixels, decoded, box, quality, engine)
             part = tiling.cut(scaled, box)
             part += model.correction(error, part - tiling.cut(decoded, box), quality)
-    return scaled, z
+    return scaled, z, header
 
 
 def _error(pixels: np.ndarray, decoded: np.ndarray, box: tiling.Box, quality: float, engine: Engine
