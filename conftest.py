@@ -2,6 +2,6 @@
 
 import sys
 
-from models.requirements import NEWEST
+from codec.models.requirements import NEWEST
 
-collect_ignore_glob = ["models/*", "tests/models/*"] if sys.version_info[:2] > NEWEST else []
+collect_ignore_glob = ["codec/models/*", "tests/models/*"] if sys.version_info[:2] > NEWEST else []

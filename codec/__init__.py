@@ -19,13 +19,13 @@ from PIL import Image
 from codec import bitstream, engines, media, pipeline
 from codec.errors import CodecError
 from codec.media.image import Picture, from_pillow
+from codec.models import zoo
 from codec.pipeline import MAX_PIXELS, psnr
 from codec.rate_control import Target
-from models import zoo
 
 __version__ = "0.1.0"
 __all__ = ["CodecError", "Picture", "compress", "decompress", "engine_for", "find_model", "info",
-           "models", "psnr", "read_picture", "verify"]
+           "installed_models", "psnr", "read_picture", "verify"]
 
 DEFAULT_MODEL = "photo"
 DEFAULT_QUALITY = 75.0
@@ -101,7 +101,7 @@ def verify(source, *, model: str | None = None, max_pixels: int = MAX_PIXELS) ->
     return {"symbols": count, "sha256": sha256}
 
 
-def models() -> list[dict]:
+def installed_models() -> list[dict]:
     """What is installed: each model's model.json."""
     try:
         return [model.info for model in zoo.installed()]

@@ -196,7 +196,7 @@ def verify(args) -> None:
 
 
 def models(args) -> None:
-    found = codec.models()
+    found = codec.installed_models()
     if args.json:
         print(json.dumps(found))
         return
@@ -209,7 +209,7 @@ def models(args) -> None:
 
 
 def train(args) -> None:
-    from models.training import run
+    from codec.models.training import run
     try:
         path = run.train_and_export(args.config, args.data, args.out, args.minutes,
                                     args.start, args.resume, args.bfloat16)
@@ -219,7 +219,7 @@ def train(args) -> None:
 
 
 def evaluate(args) -> None:
-    from eval import report
+    from codec.eval import report
     if bool(args.compare) == bool(args.data):
         _complain("give a FOLDER, or --compare OLD NEW")
         sys.exit(2)
@@ -240,7 +240,7 @@ def evaluate(args) -> None:
 
 
 def demo(args) -> None:
-    from eval import demo as page
+    from codec.eval import demo as page
     page.run(args.picture, Path(args.output), args.quality)
 
 

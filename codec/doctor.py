@@ -8,7 +8,7 @@ from importlib import metadata
 
 import codec
 from codec import engines, pipeline
-from models import zoo
+from codec.models import zoo
 
 PACKAGES = "numpy", "pillow", "constriction", "safetensors", "ai-edge-litert"
 FOR_TRAINING = "tensorflow", "tensorflow-compression", "tensorflow-probability"

@@ -25,7 +25,7 @@ from codec.bitstream import Header, Section
 from codec.engines import HALO, Engine
 from codec.errors import CodecError
 from codec.media.image import Picture, pack_alpha, unpack_alpha
-from models import zoo
+from codec.models import zoo
 
 CELL = zoo.CELL         # pixels a latent spans
 HYPER_CELL = 4          # latents a hyper-latent spans

@@ -1,4 +1,4 @@
-"""`python -m eval ...` is `codec evaluate ...`."""
+"""`python -m codec.eval ...` is `codec evaluate ...`."""
 
 import sys
 

@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 
 import codec
-from eval import baselines, metrics
+from codec.eval import baselines, metrics
 
 PAGE = Path(__file__).with_name("demo.html")
 RIVALS = "JPEG 4:2:0", "WebP", "AVIF"

@@ -21,8 +21,8 @@ from pathlib import Path
 import numpy as np
 
 import codec
-from eval import baselines
-from eval.metrics import values_of
+from codec.eval import baselines
+from codec.eval.metrics import values_of
 
 REPEATS = 3
 

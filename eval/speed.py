@@ -1,4 +1,4 @@
-"""Speed and memory of our codec and its rivals: `python -m eval.speed PICTURE`.
+"""Speed and memory of our codec and its rivals: `python -m codec.eval.speed PICTURE`.
 
 Every codec runs in a process of its own, one after the other, on the same cores and the same
 picture, at the setting whose file is nearest to the same size. Megapixels a second are medians of
@@ -22,7 +22,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import codec
-from eval import baselines
+from codec.eval import baselines
 
 ENGINES = {"codec": "auto", "codec (TensorFlow)": "tensorflow"}
 PILLOW = """
@@ -88,7 +88,7 @@ def _child(arguments: list[str], threads: int) -> dict:
     """Runs this module for one codec on so many cores."""
     def pin():
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:threads])
-    done = subprocess.run([sys.executable, "-m", "eval.speed", *arguments], check=True,
+    done = subprocess.run([sys.executable, "-m", "codec.eval.speed", *arguments], check=True,
                           stdout=subprocess.PIPE, text=True,
                           preexec_fn=pin if hasattr(os, "sched_setaffinity") else None,
                           env=os.environ | {"OMP_NUM_THREADS": str(threads)})

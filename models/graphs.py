@@ -57,7 +57,7 @@ def pack(model, weights: dict[str, np.ndarray]) -> bytes:
 def _convert(function: Callable, channels: int, model) -> bytes:
     import tensorflow as tf
 
-    from models.layers import SignalConv2D
+    from codec.models.layers import SignalConv2D
     for module in model.submodules:
         if isinstance(module, SignalConv2D):
             module.in_phases = True
@@ -69,8 +69,8 @@ def _convert(function: Callable, channels: int, model) -> bytes:
 def _without(flat: bytes, weights: dict[str, np.ndarray]) -> tuple[bytes, list]:
     """A flatbuffer with zeros for the weights that it holds, as they are or times a factor of the
     transforms, and where those were."""
-    from models.transforms import NETWORK_GAIN
-    from models.zoo import LATENT_STEP
+    from codec.models.transforms import NETWORK_GAIN
+    from codec.models.zoo import LATENT_STEP
     factors = 1.0, LATENT_STEP, NETWORK_GAIN, 1 / LATENT_STEP, 1 / NETWORK_GAIN
     graph, places = bytearray(flat), []
     for weight, values in weights.items():

@@ -6,9 +6,9 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_compression as tfc
 
-from models import integer_training, priors, transforms
-from models.integer_training import straight_through_round
-from models.zoo import PictureConfig, Step
+from codec.models import integer_training, priors, transforms
+from codec.models.integer_training import straight_through_round
+from codec.models.zoo import PictureConfig, Step
 
 MEAN_UNITS = 2.0**priors.MEAN_BITS
 KNOWING = {("photo", "mean-scale"), ("photo", "scale")}     # what an error of a latent shows

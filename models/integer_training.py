@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_compression as tfc
 
-from models.integer import IntegerLayer, IntegerNetwork
+from codec.models.integer import IntegerLayer, IntegerNetwork
 
 HIDDEN_MAX, HIDDEN_BITS = 255, 5        # hidden activations: 0..255 in 1/32
 OUTPUT_CLIP = (-(2**15), 2**15 - 1)

@@ -11,8 +11,8 @@ from __future__ import annotations
 import numpy as np
 import tensorflow as tf
 
-from models.layers import GDN, SeparableConv2D, SignalConv2D
-from models.zoo import LATENT_STEP, PIXEL_STEP
+from codec.models.layers import GDN, SeparableConv2D, SignalConv2D
+from codec.models.zoo import LATENT_STEP, PIXEL_STEP
 
 layers = tf.keras.layers
 NETWORK_GAIN = 8.0      # the network's own output is O(1), latents are O(10)

@@ -22,9 +22,9 @@ from typing import NamedTuple
 import numpy as np
 from safetensors.numpy import load
 
-from models import graphs
-from models.integer import Cell, IntegerNetwork
-from models.priors import MEAN_BITS, SCALES, Tables, compand
+from codec.models import graphs
+from codec.models.integer import Cell, IntegerNetwork
+from codec.models.priors import MEAN_BITS, SCALES, Tables, compand
 
 WEIGHTS = Path(__file__).parent / "weights"
 SEARCH_VARIABLE = "CODEC_MODELS"        # more folders of models, separated as PATH is
@@ -354,7 +354,7 @@ def find_digest(name: str, digest: bytes, extra: str | None = None) -> Installed
 
 def build(config: PictureConfig, weights: dict[str, np.ndarray] | None = None):
     """The TensorFlow model of a configuration, untrained or with weights by name."""
-    from models.image import PictureModel
+    from codec.models.image import PictureModel
     model = PictureModel(config)
     for name, variable in model.weights().items():
         if weights is not None:
@@ -373,7 +373,7 @@ def export(model, folder: str | Path, **facts) -> InstalledModel:
     """
     from safetensors.numpy import save
 
-    from models import macs, priors
+    from codec.models import macs, priors
     params = {}
     for name, variable in model.weights().items():
         params[name] = variable.numpy().astype(np.float16)

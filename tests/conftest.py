@@ -30,7 +30,7 @@ def small_models(tensorflow, tmp_path_factory):
     """Untrained models of every kind, exported: name -> folder."""
     from dataclasses import replace
 
-    from models import zoo
+    from codec.models import zoo
     folders = {}
     for name, config in zoo.CONFIGS.items():
         channels = (16, 16) if config.family == "photo" else (16,)

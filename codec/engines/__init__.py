@@ -18,7 +18,7 @@ import numpy as np
 
 from codec import parallel
 from codec.errors import CodecError
-from models.requirements import why_no_tensorflow
+from codec.models.requirements import why_no_tensorflow
 
 HALO = {"analysis": 4, "hyper_analysis": 2, "hyper_synthesis": 1, "synthesis": 4}
 """Cells (see tiling.windows) beyond which no output of a network depends on its input."""

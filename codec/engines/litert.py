@@ -10,7 +10,7 @@ import numpy as np
 
 from codec.engines import Engine
 from codec.errors import CodecError
-from models import zoo
+from codec.models import zoo
 
 
 class LiteRTEngine(Engine):

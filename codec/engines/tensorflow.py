@@ -7,7 +7,7 @@ import os
 import numpy as np
 
 from codec.engines import Engine
-from models import zoo
+from codec.models import zoo
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 

@@ -15,10 +15,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 import codec
-from eval import baselines, datasets, rate_distortion
-from eval.metrics import METRICS
-from eval.report import figures, page
-from eval.report.summary import NONE, compare_results, published, table
+from codec.eval import baselines, datasets, rate_distortion
+from codec.eval.metrics import METRICS
+from codec.eval.report import figures, page
+from codec.eval.report.summary import NONE, compare_results, published, table
 
 JOURNAL = "points.jsonl"
 KODAK = Path(__file__).parents[1] / "published-kodak.csv"

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from eval.metrics import METRICS
-from eval.report.summary import common_pictures, curve
+from codec.eval.metrics import METRICS
+from codec.eval.report.summary import common_pictures, curve
 
 MAX_BPP = 2         # of the axis
 

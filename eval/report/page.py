@@ -14,9 +14,9 @@ import numpy as np
 from PIL import Image
 
 import codec
-from eval import baselines
-from eval.report.figures import label
-from eval.report.summary import BASE, LEVELS, NONE, common_pictures
+from codec.eval import baselines
+from codec.eval.report.figures import label
+from codec.eval.report.summary import BASE, LEVELS, NONE, common_pictures
 
 HERE = Path(__file__).parent
 CROP = 384              # pixels shown of a picture, each way

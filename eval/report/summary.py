@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from eval.bd_rate import Difference, compare, compare_pictures, rate_at
+from codec.eval.bd_rate import Difference, compare, compare_pictures, rate_at
 
 LEVELS = (30.0, 34.0, 38.0)         # dB at which bytes are compared
 BASE = "JPEG 4:2:0"                 # what savings are told against

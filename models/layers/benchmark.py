@@ -1,4 +1,4 @@
-"""`python -m models.layers.benchmark`: each layer's time over that of the plain one, same work.
+"""`python -m codec.models.layers.benchmark`: each layer's time over the plain one's, same work.
 
 Both layers run in turn in one process, round after round, so that whatever slows the machine slows
 both; a ratio is the median of the rounds' ratios. "forward" is inference in a tf.function,
@@ -20,7 +20,7 @@ from absl import app, flags
 from rich.console import Console
 from rich.table import Table
 
-from models import layers
+from codec.models import layers
 
 ROUNDS = flags.DEFINE_integer("rounds", 20, "how often each layer is timed", lower_bound=1)
 CHECK = flags.DEFINE_boolean("check", False, "exit with 1 if a ratio is above what is allowed")

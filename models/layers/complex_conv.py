@@ -9,8 +9,8 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.experimental.numpy import moveaxis
 
-from models.layers.arguments import allowed, check_dtype, for_each_axis, positive
-from models.layers.resampling import sizes
+from codec.models.layers.arguments import allowed, check_dtype, for_each_axis, positive
+from codec.models.layers.resampling import sizes
 
 keras = tf.keras
 TRUNCATED_AT = 2.0      # of a complex normal of unit power; its power after that is

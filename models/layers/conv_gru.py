@@ -9,9 +9,9 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.experimental.numpy import moveaxis
 
-from models.layers.arguments import allowed, check_dtype, for_each_axis, positive
-from models.layers.resampling import sizes
-from models.layers.step_normalization import StepNormalization
+from codec.models.layers.arguments import allowed, check_dtype, for_each_axis, positive
+from codec.models.layers.resampling import sizes
+from codec.models.layers.step_normalization import StepNormalization
 
 keras = tf.keras
 

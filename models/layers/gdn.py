@@ -5,8 +5,8 @@ from __future__ import annotations
 import tensorflow as tf
 import tensorflow_compression as tfc
 
-from models.layers.arguments import check_dtype
-from models.layers.parameters import SavesParameters
+from codec.models.layers.arguments import check_dtype
+from codec.models.layers.parameters import SavesParameters
 
 
 @tf.keras.utils.register_keras_serializable(package="codec")

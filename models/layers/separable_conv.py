@@ -5,8 +5,8 @@ from __future__ import annotations
 import tensorflow as tf
 from tensorflow.experimental.numpy import moveaxis
 
-from models.layers.arguments import allowed, check_dtype, check_input, for_each_axis, positive
-from models.layers.resampling import depthwise, sizes
+from codec.models.layers.arguments import allowed, check_dtype, check_input, for_each_axis, positive
+from codec.models.layers.resampling import depthwise, sizes
 
 keras = tf.keras
 PADDINGS = ("valid", "same", "same_zeros", "same_reflect")

@@ -6,9 +6,9 @@ import tensorflow as tf
 import tensorflow_compression as tfc
 from tensorflow.experimental.numpy import moveaxis
 
-from models.layers.arguments import allowed, check_dtype, check_input, for_each_axis, positive
-from models.layers.parameters import RDFTParameter, SavesParameters
-from models.layers.resampling import PADDINGS, Axis, resample
+from codec.models.layers.arguments import allowed, check_dtype, check_input, for_each_axis, positive
+from codec.models.layers.parameters import RDFTParameter, SavesParameters
+from codec.models.layers.resampling import PADDINGS, Axis, resample
 
 
 class _SignalConv(SavesParameters):

@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 from PIL import Image
 
-from models.image import uniform
+from codec.models.image import uniform
 
 SMALLEST = 0.6          # factor that pictures are scaled by
 SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".avif"}

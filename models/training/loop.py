@@ -12,11 +12,11 @@ import numpy as np
 import tensorflow as tf
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from models.image import PictureModel, uniform
-from models.training import data as pictures
-from models.training import losses
-from models.training.optimizer import Optimizer
-from models.zoo import InstalledModel
+from codec.models.image import PictureModel, uniform
+from codec.models.training import data as pictures
+from codec.models.training import losses
+from codec.models.training.optimizer import Optimizer
+from codec.models.zoo import InstalledModel
 
 CHECKPOINT_SECONDS = 180
 LOG_STEPS = 50

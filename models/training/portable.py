@@ -1,7 +1,7 @@
 """The train step as one HLO module, to run where there is an accelerator but no TensorFlow.
 
-    python -m models.training.portable MODULE --config photo --start photo --batch 16
-    python -m models.training.portable MODULE --collect 'state.*.npz' --out RUN
+    python -m codec.models.training.portable MODULE --config photo --start photo --batch 16
+    python -m codec.models.training.portable MODULE --collect 'state.*.npz' --out RUN
 
 The first line writes K steps of training as a pure function: MODULE/step.hlo.pb.gz (an
 HloModuleProto), manifest.json (its parameters and results in order), init.npz (weights, rounded to
@@ -24,10 +24,10 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from models import zoo
-from models.training import data as pictures
-from models.training import loop
-from models.training.run import configuration
+from codec.models import zoo
+from codec.models.training import data as pictures
+from codec.models.training import loop
+from codec.models.training.run import configuration
 
 ARGUMENTS = ("step0", "seed", "lr", "count", "table", "data")
 FORBIDDEN = ("rng", "conditional", "custom-call", "infeed", "outfeed", "set-dimension-size")

@@ -6,15 +6,15 @@ import os
 from pathlib import Path
 from types import SimpleNamespace
 
-from models import zoo
-from models.requirements import need_tensorflow
+from codec.models import zoo
+from codec.models.requirements import need_tensorflow
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 
 def configuration(name: str) -> SimpleNamespace:
     """MODEL and TRAINING of a config's name; ValueError if there is none."""
-    from models.training.configs import literature, photo
+    from codec.models.training.configs import literature, photo
     if name not in zoo.CONFIGS:
         raise ValueError(f"config {name!r} is not known; known: {', '.join(zoo.CONFIGS)}")
     record = photo if name == "photo" else literature
@@ -41,7 +41,7 @@ def train_and_export(config: str, data: str, out: str, minutes: float | None = N
     need_tensorflow("training")
     import rich.console
 
-    from models.training import loop
+    from codec.models.training import loop
     model, facts = loop.train(found, data, out, minutes=minutes, start=begin,
                               resume=resume, bfloat16=bfloat16,
                               console=rich.console.Console(stderr=True))

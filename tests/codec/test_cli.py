@@ -14,7 +14,7 @@ from PIL import Image
 
 import codec
 from codec import cli, files
-from models import zoo
+from codec.models import zoo
 
 ENVIRONMENT = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
 

@@ -13,7 +13,7 @@ from PIL import Image
 
 import codec
 from codec import doctor, engines
-from models import zoo
+from codec.models import zoo
 
 pytest.importorskip("ai_edge_litert", reason="LiteRT is not installed")
 KINDS = "litert", "tensorflow"
@@ -134,15 +134,15 @@ def test_what_is_not_installed_gets_one_line(tmp_path, photo, package, arguments
     ((3, 11), "python -m pip install tensorflow==2.14.1 "),
     ((3, 13), "for Python 3.10 and 3.11; this is Python 3.13")])
 def test_layers_say_what_to_install_and_on_which_python(version, hint):
-    done = run(f"sys.version_info = (*{version}, 0)\n"
-               "try: import models.layers\nexcept ImportError as error: print(error)",
+    done = run(f"import codec; sys.version_info = (*{version}, 0)\n"
+               "try: import codec.models.layers\nexcept ImportError as error: print(error)",
                missing=("tensorflow",))
-    assert done.stdout.startswith("models.layers needs TensorFlow") and hint in done.stdout
+    assert done.stdout.startswith("codec.models.layers needs TensorFlow") and hint in done.stdout
     assert done.stdout.count("\n") == 1
 
 
 def test_the_hint_names_what_the_extra_installs():
-    from models.requirements import TENSORFLOW
+    from codec.models.requirements import TENSORFLOW
     project = (Path(__file__).parents[2] / "pyproject.toml").read_text()
     for package, version in TENSORFLOW.items():
         assert f"\"{package}=={version}; python_version < '3.12'\"" in project
@@ -150,7 +150,7 @@ def test_the_hint_names_what_the_extra_installs():
 
 @pytest.mark.skipif(platform.machine() != "x86_64", reason="AVX is of x86-64")
 def test_a_processor_without_avx_gets_one_line(tmp_path, monkeypatch, photo, tensorflow):
-    from models import requirements
+    from codec.models import requirements
     processors = tmp_path / "cpuinfo"
     monkeypatch.setattr(requirements, "PROCESSORS", processors)
     processors.write_text("flags : fpu sse sse2 avx avx2\n")

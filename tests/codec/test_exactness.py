@@ -11,7 +11,7 @@ import pytest
 
 import codec
 from codec import engines, pipeline
-from models import zoo
+from codec.models import zoo
 
 GOLDEN = Path(__file__).parents[1] / "data" / "golden"
 PINS = json.loads((GOLDEN / "digests.json").read_text())
@@ -22,7 +22,7 @@ mode, threads, path = sys.argv[1], int(sys.argv[2]), sys.argv[3]
 tf.config.threading.set_intra_op_parallelism_threads(threads)
 import codec
 from codec import engines, pipeline
-from models import zoo
+from codec.models import zoo
 stream = pipeline.parse(open(path, "rb").read())
 model = codec.find_model(stream.header.model)
 network = zoo.build(model.config, model.params)

@@ -7,7 +7,7 @@ import pytest
 import codec
 from codec import pipeline, tiling
 from codec.media.image import Picture
-from models import zoo
+from codec.models import zoo
 
 
 def graphic() -> np.ndarray:

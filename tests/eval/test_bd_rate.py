@@ -4,8 +4,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from eval import bd_rate, report
-from eval.report import summary
+from codec.eval import bd_rate, report
+from codec.eval.report import summary
 
 
 def curve(factor: float) -> list:

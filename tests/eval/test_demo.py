@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 import codec
-from eval import baselines, demo, metrics
+from codec.eval import baselines, demo, metrics
 
 
 def test_demo_leaves_a_page_that_needs_nothing_else(tmp_path, capsys, photo):

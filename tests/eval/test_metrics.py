@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 
-from eval import metrics
+from codec.eval import metrics
 
 
 def noisy(pixels, most: int) -> np.ndarray:

@@ -14,7 +14,7 @@ from skimage import data
 
 import codec
 from codec import cli
-from eval import baselines, bd_rate, report
+from codec.eval import baselines, bd_rate, report
 from tests.eval import browser
 
 RIVALS = ("codec", "JPEG 4:2:0", "WebP")
@@ -171,7 +171,7 @@ def test_a_missing_package_is_said_before_anything_is_measured(package, pictures
 
 def test_speed_is_told_as_ratios(pictures):
     done = subprocess.run(
-        [sys.executable, "-m", "eval.speed", str(pictures / "a.png"), "--repeats", "1",
+        [sys.executable, "-m", "codec.eval.speed", str(pictures / "a.png"), "--repeats", "1",
          "--codecs", "codec,JPEG 4:2:0,WebP"], capture_output=True, text=True, check=True)
     head, *rows = done.stdout.splitlines()
     assert head.split()[0] == "bpp" and head.count("ratio") == 4

@@ -3,11 +3,11 @@
 import numpy as np
 import tensorflow as tf
 
-from models import layers
-from models.layers import conv_gru
-from models.layers.complex_conv import complex_initializer
-from models.layers.conv_gru import orthogonal
-from models.layers.parameters import RDFTParameter
+from codec.models import layers
+from codec.models.layers import conv_gru
+from codec.models.layers.complex_conv import complex_initializer
+from codec.models.layers.conv_gru import orthogonal
+from codec.models.layers.parameters import RDFTParameter
 
 
 def outcome(layer, x, dy, **weights):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from models import image, zoo
+from codec.models import image, zoo
 
 
 def test_training_quantises_as_the_encoder_does():

@@ -3,9 +3,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models import priors
-from models.integer import IntegerLayer, IntegerNetwork
-from models.integer_training import compand, hyper_synthesis
+from codec.models import priors
+from codec.models.integer import IntegerLayer, IntegerNetwork
+from codec.models.integer_training import compand, hyper_synthesis
 
 
 def layer(kernel, bias=0, shift=0, clip=(-100, 100), input_max=127, upsample=1):

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import tensorflow_compression as tfc
 
-from models import priors
-from models.priors import TOTAL, Tables
+from codec.models import priors
+from codec.models.priors import TOTAL, Tables
 
 
 def test_logistic_tables_are_the_logistic():

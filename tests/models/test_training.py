@@ -13,9 +13,9 @@ from PIL import Image
 from skimage import data as samples
 
 import codec
-from models import macs, transforms, zoo
-from models.training import data, loop, losses, portable, run
-from models.training.optimizer import orthogonalise
+from codec.models import macs, transforms, zoo
+from codec.models.training import data, loop, losses, portable, run
+from codec.models.training.optimizer import orthogonalise
 
 SMALL = replace(zoo.CONFIGS["photo"], channels=(16, 16), latents=48, hyper_latents=8,
                 slices=(16, 32), context=16)

@@ -3,7 +3,7 @@
 import pytest
 import tensorflow as tf
 
-from models import layers
+from codec.models import layers
 
 signal = dict(filters=2, kernel_support=3)
 volume = dict(filters=2, kernel_size=3)

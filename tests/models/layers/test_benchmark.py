@@ -6,7 +6,7 @@ import pytest
 
 @pytest.mark.slow
 def test_every_layer_is_compared():
-    done = subprocess.run([sys.executable, "-m", "models.layers.benchmark", "--rounds=1"],
+    done = subprocess.run([sys.executable, "-m", "codec.models.layers.benchmark", "--rounds=1"],
                           capture_output=True, text=True, check=True)
     for layer in ("SignalConv1D", "SignalConv2D", "SignalConv3D", "GDN", "ComplexConv3D",
                   "ConvGRU", "SeparableConv1D", "SeparableConv2D"):

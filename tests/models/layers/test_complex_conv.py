@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from models.layers import ComplexConv3D
-from models.layers.complex_conv import ModReLU, complex_initializer
+from codec.models.layers import ComplexConv3D
+from codec.models.layers.complex_conv import ModReLU, complex_initializer
 
 initializers = tf.keras.initializers
 

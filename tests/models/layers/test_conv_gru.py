@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from models.layers import ConvGRU, ConvGRUCell
-from models.layers.conv_gru import StepNormalization, dropconnect_factor, orthogonal
+from codec.models.layers import ConvGRU, ConvGRUCell
+from codec.models.layers.conv_gru import StepNormalization, dropconnect_factor, orthogonal
 
 
 def x_of(*shape):
@@ -173,7 +173,7 @@ def test_dropconnect(bernoulli):
 
 def test_residual_input_needs_channels_that_divide(caplog):
     x = x_of(1, 4, 5, 3)
-    with caplog.at_level(logging.WARNING, "models.layers.conv_gru"):
+    with caplog.at_level(logging.WARNING, "codec.models.layers.conv_gru"):
         odd, plain = ConvGRUCell(4, 3, residual_input=True), ConvGRUCell(4, 3)
         odd(x)
     assert "3 channels do not divide 4 filters" in caplog.text

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from models import layers
+from codec.models import layers
 
 up = dict(filters=3, kernel_support=3, strides_up=2, padding="same_zeros", use_bias=True,
           activation="relu")

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from models.layers import SeparableConv1D, SeparableConv2D, SignalConv1D, SignalConv2D
+from codec.models.layers import SeparableConv1D, SeparableConv2D, SignalConv1D, SignalConv2D
 
 CASES = [(1, 3, 2), (1, 4, 3), (2, 3, 1), (2, (4, 5), 2), (2, 4, (1, 3))]
 

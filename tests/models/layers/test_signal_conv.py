@@ -5,8 +5,8 @@ import tensorflow_compression as tfc
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from models import layers
-from models.layers.parameters import RDFTParameter
+from codec.models import layers
+from codec.models.layers.parameters import RDFTParameter
 
 
 def seen(n, support, up, down, corr, padding, extra):
