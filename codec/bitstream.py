@@ -4,134 +4,255 @@
     section = type (1 ASCII letter)  length (varint)  payload  CRC-32 of all that (4 bytes)
 
 An upper-case type is critical: who does not know it must refuse the file. A lower-case type is
-optional and skipped by who does not know it. Integers are little-endian.
+optional and skipped by who does not know it. Integers are little-endian. Sections are written and
+read one at a time; those between a file's head and its end make units: the hyper-latents, if the
+model has any, and the tiles of one array of latents.
 """
 
 from __future__ import annotations
 
+import math
 import struct
 import zlib
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import BinaryIO, NamedTuple
 
-from codec.errors import CodecError
+from codec.models.errors import CodecError
 
 SIGNATURE = b"\x89TFC\r\n\x1a\n"
 VERSION = 3             # no checksum covers it, so that no other may be taken for it
 HEADER, ALPHA, HYPER_LATENTS, LATENTS = "H", "A", "Z", "Y"
 ICC, EXIF, XMP = "i", "e", "x"
 CRITICAL = {HEADER, ALPHA, HYPER_LATENTS, LATENTS}
+KNOWN = CRITICAL | {ICC, EXIF, XMP}
 
 MAX_SECTIONS = 1 << 16
+MAX_BYTES = 1 << 30
+PIECE = 1 << 20             # what is read at once: a length may claim more than there is
 QUALITY_UNIT = 256          # quality is stored in 1/256
-MEDIA = {0: ("picture", "RGB"), 1: ("picture", "gray")}
+
+
+class Medium(NamedTuple):
+    """A media byte: the module of codec.media, the kind of its signals, how many axes they have,
+    and how many units a file has at most."""
+
+    name: str
+    kind: str
+    rank: int
+    units: int = 1
+
+
+MEDIA = {0: Medium("picture", "RGB", 2), 1: Medium("picture", "gray", 2)}
 
 
 @dataclass(frozen=True)
 class Header:
     """What a decoder must know before anything else.
 
-    media: what comes out, and its channels; width, height in pixels; tile: side of a tile in
-    pixels, a power of two; quality 1..100 in steps of 1/256; model: name; digest: the first four
-    bytes of its weights' SHA-256.
+    media: a key of MEDIA; shape: of the signal, (height, width) of a picture; tile: side of a tile
+    in samples, a power of two; quality 1..100 in steps of 1/256; model: name; digest: the first
+    four bytes of its weights' SHA-256.
 
-    >>> h = Header(("picture", "RGB"), 768, 512, 1024, 75.0, b"abcd", "photo")
+    >>> h = Header(0, (512, 768), 1024, 75.0, b"abcd", "photo")
     >>> len(h.pack()), Header.unpack(h.pack()) == h
     (17, True)
     """
 
-    media: tuple[str, str]
-    width: int
-    height: int
+    media: int
+    shape: tuple[int, ...]
     tile: int
     quality: float
     digest: bytes
     model: str
 
+    @property
+    def medium(self) -> Medium:
+        return MEDIA[self.media]
+
+    @property
+    def size(self) -> int:
+        """Samples of one channel: pixels."""
+        return math.prod(self.shape)
+
+    @property
+    def tiles(self) -> int:
+        return math.prod(-(-n // self.tile) for n in self.shape)
+
     def pack(self) -> bytes:
-        kind = next(k for k, v in MEDIA.items() if v == self.media)
-        return (bytes([kind]) + varint(self.width) + varint(self.height)
-                + bytes([self.tile.bit_length() - 1])
+        sizes = b"".join(varint(n) for n in reversed(self.shape))       # last axis first
+        return (bytes([self.media]) + sizes + bytes([self.tile.bit_length() - 1])
                 + struct.pack("<H", round(self.quality * QUALITY_UNIT))
                 + self.digest + self.model.encode())
 
     @classmethod
     def unpack(cls, payload: bytes) -> Header:
         try:
-            kind, at = payload[0], 1
-            width, at = read_varint(payload, at)
-            height, at = read_varint(payload, at)
+            media, at, sizes = payload[0], 1, []
+            for _ in range(MEDIA[media].rank):
+                size, at = read_varint(payload, at)
+                sizes.append(size)
             exponent, quality = struct.unpack_from("<BH", payload, at)
             digest, model = payload[at + 3:at + 7], payload[at + 7:].decode()
-            media = MEDIA[kind]
         except (IndexError, KeyError, struct.error, UnicodeDecodeError):
-            raise CodecError("damaged: the header cannot be read") from None
+            raise CodecError("damaged: the header cannot be read", "damaged") from None
         quality /= QUALITY_UNIT
-        sound = width > 0 and height > 0 and 6 <= exponent <= 12 and 1 <= quality <= 100
+        sound = min(sizes) > 0 and 6 <= exponent <= 12 and 1 <= quality <= 100
         if not sound or len(digest) != 4 or not (model and model.isprintable()):
-            raise CodecError("damaged: the header holds impossible values")
-        return cls(media, width, height, 1 << exponent, quality, digest, model)
+            raise CodecError("damaged: the header holds impossible values", "damaged")
+        return cls(media, tuple(reversed(sizes)), 1 << exponent, quality, digest, model)
 
 
-@dataclass(frozen=True)
-class Section:
+class Section(NamedTuple):
     type: str
     payload: bytes
 
 
-def write(sections: list[Section]) -> bytes:
-    """The bytes of a file.
+class Unit(NamedTuple):
+    """One array of latents, coded: its hyper-latents, if the model has any, and its tiles."""
 
-    >>> blob = write([Section("H", b"abc"), Section("x", b"")])
-    >>> [(s.type, s.payload) for s in read(blob)]
+    hyper_latents: bytes | None
+    tiles: list[bytes]
+
+
+def write(file: BinaryIO, sections: Iterable[Section]) -> int:
+    """Writes a file, section by section as they come; returns how many bytes that took.
+
+    >>> from io import BytesIO
+    >>> file = BytesIO()
+    >>> write(file, [Section("H", b"abc"), Section("x", b"")])
+    24
+    >>> [tuple(section) for section in Reader(BytesIO(file.getvalue()))]
     [('H', b'abc'), ('x', b'')]
     """
-    out = bytearray(SIGNATURE)
-    out.append(VERSION)
-    for section in sections:
-        body = section.type.encode() + varint(len(section.payload)) + section.payload
-        out += body + struct.pack("<I", zlib.crc32(body))
-    return bytes(out)
+    size = file.write(SIGNATURE + bytes([VERSION]))
+    for kind, payload in sections:
+        head = kind.encode() + varint(len(payload))
+        file.write(head)
+        file.write(payload)
+        file.write(struct.pack("<I", zlib.crc32(payload, zlib.crc32(head))))
+        size += len(head) + len(payload) + 4
+    return size
 
 
-def read(blob: bytes) -> list[Section]:
-    """The sections of a file, every checksum checked; unknown optional ones are left out.
+def size(sections: Iterable[Section]) -> int:
+    """The bytes of a file of these sections."""
+    return len(SIGNATURE) + 1 + sum(1 + len(varint(len(payload))) + len(payload) + 4
+                                    for _, payload in sections)
+
+
+class Reader:
+    """The sections of a file, read as they are asked for and checked; unknown optional ones are
+    left out. position: bytes read so far.
 
     Raises:
-        CodecError: if it is no .tfci, of another version, cut short or damaged.
+        CodecError: if it is no .tfci, of another version, cut short, damaged or over the limit.
     """
-    if blob[:len(SIGNATURE)] != SIGNATURE:
-        if blob[1:4] == SIGNATURE[1:4]:
-            raise CodecError("damaged: the signature was altered, as a text-mode transfer does")
-        raise CodecError("not a .tfci file" if blob else "is empty")
-    at = len(SIGNATURE) + 1
-    if len(blob) < at:
-        raise CodecError("cut short: ends inside the signature")
-    version = blob[at - 1]
-    if version != VERSION:
-        age = "newer" if version > VERSION else "older"
-        raise CodecError(f"format version {version} is {age} than this reader's, {VERSION}")
-    sections: list[Section] = []
-    view = memoryview(blob)
-    for _ in range(MAX_SECTIONS):
-        if at == len(blob):
-            return sections
-        start, kind = at, chr(blob[at])
+
+    def __init__(self, file: BinaryIO, limit: int = MAX_BYTES):
+        self._file, self._limit, self.position = file, limit, 0
+        signature = self._read(len(SIGNATURE))
+        if signature != SIGNATURE:
+            if signature[1:4] == SIGNATURE[1:4]:
+                raise CodecError("damaged: the signature was altered, as a text-mode transfer does",
+                                 "damaged")
+            raise CodecError("not a .tfci file", "unsupported") if signature else CodecError(
+                "is empty", "damaged")
+        self.version = self._byte("cut short: ends inside the signature")
+        if self.version != VERSION:
+            age = "newer" if self.version > VERSION else "older"
+            raise CodecError(f"format version {self.version} is {age} than this reader's, "
+                             f"{VERSION}", "unsupported")
+
+    def __iter__(self) -> Iterator[Section]:
+        for _ in range(MAX_SECTIONS):
+            start, first = self.position, self._read(1)
+            if not first:
+                return
+            kind, head = chr(first[0]), bytearray(first)
+            while len(head) == 1 or (head[-1] > 127 and len(head) < 7):
+                head.append(self._byte("cut short: ends inside a section"))
+            try:
+                length, _ = read_varint(bytes(head), 1)
+            except IndexError:
+                raise CodecError("cut short: ends inside a section", "damaged") from None
+            body = self._read(length + 4)
+            if len(body) < length + 4:
+                raise CodecError(f"cut short or damaged: section {kind!r} says {length} bytes, "
+                                 f"{max(0, len(body) - 4)} are left", "damaged")
+            payload = body[:length]
+            if zlib.crc32(payload, zlib.crc32(head)) != struct.unpack_from("<I", body, length)[0]:
+                raise CodecError(f"damaged: checksum of section {kind!r} at byte {start} is wrong",
+                                 "damaged")
+            if kind.isupper() and kind not in CRITICAL:
+                raise CodecError(f"needs section {kind!r}, which this reader does not know",
+                                 "unsupported")
+            if kind in KNOWN:
+                yield Section(kind, payload)
+        if self._read(1):
+            raise CodecError(f"holds more than {MAX_SECTIONS} sections", "limit")
+
+    def _byte(self, otherwise: str) -> int:
+        if found := self._read(1):
+            return found[0]
+        raise CodecError(otherwise, "damaged")
+
+    def _read(self, count: int) -> bytes:
+        """So many bytes, or all that are left."""
+        pieces, missing = [], count
         try:
-            length, at = read_varint(blob, at + 1)
-        except IndexError:
-            raise CodecError("cut short: ends inside a section") from None
-        if length > len(blob) - at - 4:
-            raise CodecError(f"cut short or damaged: section {kind!r} says {length} bytes, "
-                             f"{max(0, len(blob) - at - 4)} are left")
-        end = at + length
-        if zlib.crc32(view[start:end]) != struct.unpack_from("<I", blob, end)[0]:
-            raise CodecError(f"damaged: checksum of section {kind!r} at byte {start} is wrong")
-        if kind.isupper() and kind not in CRITICAL:
-            raise CodecError(f"needs section {kind!r}, which this reader does not know")
-        if kind in CRITICAL or kind in (ICC, EXIF, XMP):
-            sections.append(Section(kind, bytes(view[at:end])))
-        at = end + 4
-    raise CodecError(f"holds more than {MAX_SECTIONS} sections")
+            while missing and (piece := self._file.read(min(missing, PIECE))):
+                pieces.append(piece)
+                missing -= len(piece)
+                self.position += len(piece)
+                if self.position > self._limit:
+                    raise CodecError(f"is over {self._limit} bytes", "limit")
+        except OSError as error:
+            raise CodecError(error.strerror or str(error), "missing") from None
+        return b"".join(pieces)
+
+
+def check_size(shape: tuple[int, ...], limit: int) -> None:
+    """CodecError if a signal has more samples than allowed."""
+    if math.prod(shape) > limit:
+        size = "x".join(str(n) for n in reversed(shape))
+        raise CodecError(f"is {size} pixels; allowed are {limit} (--max-pixels raises it)", "limit")
+
+
+def read_header(sections: Iterator[Section]) -> Header:
+    """The header, which a file begins with."""
+    first = next(sections, None)
+    if first is None or first.type != HEADER:
+        raise CodecError("damaged: the header is missing", "damaged")
+    return Header.unpack(first.payload)
+
+
+def units(sections: Iterable[Section], tiles: int, extras: dict[str, bytes],
+          most: int | None = None) -> Iterator[Unit]:
+    """The units of so many tiles that sections after the header make, each as soon as it is whole.
+    What is no part of one goes into extras, by type.
+
+    Raises:
+        CodecError: if sections are missing, repeated, out of order, or of more units than `most`.
+    """
+    unit, found = Unit(None, []), 0
+    for kind, payload in sections:
+        if kind in (LATENTS, HYPER_LATENTS) and found == most:
+            raise CodecError("damaged: its sections contradict each other", "damaged")
+        if kind == LATENTS and len(payload) >= 4:
+            unit.tiles.append(payload)
+            if len(unit.tiles) == tiles:
+                yield unit
+                unit, found = Unit(None, []), found + 1
+        elif kind == HYPER_LATENTS and unit == (None, []):
+            unit = Unit(payload, [])
+        elif kind in (HEADER, LATENTS, HYPER_LATENTS) or kind in extras:
+            raise CodecError("damaged: its sections contradict each other", "damaged")
+        else:
+            extras[kind] = payload
+    if unit != (None, []) or not found:
+        raise CodecError(f"cut short or damaged: holds {len(unit.tiles)} of {tiles} tiles",
+                         "damaged")
 
 
 def varint(n: int) -> bytes:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import logging
 import os
@@ -10,17 +9,19 @@ import sys
 import time
 import traceback
 import warnings
+from functools import partial
+from itertools import chain
 from pathlib import Path
+from typing import Any
 
 from absl import app, flags
 from absl.flags import argparse_flags
 
 import codec
-from codec import engines, files, media, pipeline
-from codec.errors import CodecError
-from codec.media import image
+from codec import api, arguments, bitstream, engines, files, media
+from codec.models.errors import CodecError
 
-SUFFIX, PLAIN = ".tfci", image.DEFAULT_SUFFIX
+SUFFIX = ".tfci"
 
 
 def run() -> None:
@@ -30,6 +31,7 @@ def run() -> None:
     else:
         warnings.simplefilter("ignore")
         logging.getLogger("tensorflow").setLevel(logging.ERROR)
+        _own_standard_error()
     try:
         app.run(lambda args: args.command(args), flags_parser=_parse)
     except KeyboardInterrupt:
@@ -45,144 +47,177 @@ def run() -> None:
         sys.exit(1)
 
 
+def _own_standard_error() -> None:
+    """Leaves standard error to our own lines: what libraries in C++ write to its file descriptor
+    goes nowhere. LiteRT has no other setting against it."""
+    ours: Any = sys.stderr
+    if ours is None or ours != sys.__stderr__ or ours.fileno() != 2:
+        return              # closed, or another program's that runs this one
+    sys.stderr = os.fdopen(os.dup(2), "w", buffering=1, encoding=ours.encoding, errors=ours.errors)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    os.close(nowhere)
+
+
 def _parse(argv: list[str]):
     flags.FLAGS.mark_as_parsed()        # absl has none here that a user could set
     return _parser().parse_args(argv[1:])
 
 
-def _argument(*names: str, **options) -> tuple[tuple[str, ...], dict]:
-    return names, options
-
-
 def _parser() -> argparse_flags.ArgumentParser:
-    arg = _argument
+    parser = argparse_flags.ArgumentParser(
+        prog="codec", description="A learned codec for pictures.", inherited_absl_flags=None)
+    parser.add_argument("--version", action="version", version=f"codec {codec.__version__}")
+    subparsers = parser.add_subparsers(metavar="COMMAND", required=True)
+    for command, (text, options) in (_for_files() | _for_models_and_measuring()).items():
+        sub = subparsers.add_parser(command.__name__, help=text, description=text,
+                                    inherited_absl_flags=None)
+        sub.set_defaults(command=command)
+        for names, settings in options:
+            sub.add_argument(*names, **settings)
+        sub.add_argument("--debug", action="store_true", help="show tracebacks and all messages")
+    return parser
+
+
+def _option(*names: str, **settings) -> tuple[tuple[str, ...], dict]:
+    return names, settings
+
+
+def _for_files() -> dict:
+    """Commands: (what they do, their options)."""
+    arg, as_json = _option, _option("--json", action="store_true", help="one JSON object a file")
     out = arg("-o", dest="output", metavar="FILE|DIR", help="where to write; - is stdout")
     force = arg("--force", action="store_true", help="overwrite existing files")
-    as_json = arg("--json", action="store_true", help="one JSON object a file")
-    threads = arg("--threads", type=_positive, metavar="N", help="cores to use")
+    threads = arg("--threads", type=arguments.positive, metavar="N", help="cores to use")
     engine = arg("--engine", choices=engines.NAMES, default="auto",
                  help="what runs the transforms (default %(default)s)")
     deep = arg("-r", dest="deep", action="store_true", help="folders with all below them")
-    pixels = arg("--max-pixels", type=_positive, default=pipeline.MAX_PIXELS, metavar="N",
+    pixels = arg("--max-pixels", type=arguments.positive, default=codec.MAX_PIXELS, metavar="N",
                  help="refuse larger pictures (default %(default)s)")
     extra = arg("--model", metavar="DIR", help="a model folder to search first")
     one = arg("file", metavar="FILE", help=".tfci file, or - for stdin")
-    commands = {
+    return {
         compress: ("Pictures to .tfci files.", [
             arg("inputs", nargs="+", metavar="INPUT", help="picture, folder, or - for stdin"), out,
-            arg("-q", "--quality", type=_quality, metavar="1..100", help="default 75"),
-            arg("--target-size", type=_size, metavar="BYTES", help="as 200K; the most"),
-            arg("--target-bpp", type=_amount, metavar="BPP", help="bits per pixel; the most"),
-            arg("--target-psnr", type=_amount, metavar="DB", help="the least"),
+            arg("-q", "--quality", type=arguments.quality, metavar="1..100", help="default 75"),
+            arg("--target-size", type=arguments.size, metavar="BYTES", help="as 200K; the most"),
+            arg("--target-bpp", type=arguments.amount, metavar="BPP",
+                help="bits per pixel; the most"),
+            arg("--target-psnr", type=arguments.amount, metavar="DB", help="the least"),
             arg("--model", default=codec.DEFAULT_MODEL, metavar="NAME|DIR",
                 help="default %(default)s"),
             arg("--measure", action="store_true", help="decode again and report the PSNR"),
             engine, threads, as_json, force, deep, pixels]),
         decompress: (".tfci files to pictures (PNG unless -o says otherwise).", [
             arg("inputs", nargs="+", metavar="FILE", help=".tfci file, folder, or - for stdin"),
-            out, arg("--crop", type=_crop, metavar="X,Y,W,H", help="only this part"),
+            out, arg("--crop", type=arguments.crop, metavar="X,Y,W,H", help="only this part"),
             extra, engine, threads, as_json, force, deep, pixels]),
         info: ("What is in a file, bytes by section.", [one, as_json]),
         verify: ("Check every checksum and decode to symbols.", [one, extra, as_json, pixels]),
+    }
+
+
+def _for_models_and_measuring() -> dict:
+    arg, as_json = _option, _option("--json", action="store_true", help="one JSON object")
+    return {
         models: ("What is installed.", [as_json]),
         train: ("Make a model for your own pictures.", [
             arg("data", metavar="DATA", help="folder of pictures or tar shards, or one tar"),
             arg("--config", default="photo", metavar="NAME", help="default %(default)s"),
             arg("--out", default="trained", metavar="DIR", help="default %(default)s"),
-            arg("--minutes", type=_amount, help="length of the whole schedule"),
+            arg("--minutes", type=arguments.amount, help="length of the whole schedule"),
             arg("--start", metavar="MODEL", help="begin with the weights of an installed model"),
             arg("--bfloat16", action="store_true", help="compute in 16 bits, where that is faster"),
             arg("--resume", action="store_true", help="go on from DIR's checkpoint")]),
         evaluate: ("Rate-distortion report: page, JSON, CSV, curves.", [
             arg("data", nargs="?", metavar="FOLDER", help="pictures to measure on"),
             arg("-o", dest="output", default="report", metavar="DIR", help="default %(default)s"),
-            arg("--codecs", type=_list, metavar="A,B", help="default: codec (ours) and all rivals"),
-            arg("--qualities", type=_qualities, metavar="Q,Q", help="of codec"),
-            arg("--metrics", type=_list, metavar="M,M",
+            arg("--codecs", type=arguments.words, metavar="A,B",
+                help="default: codec (ours) and all rivals"),
+            arg("--qualities", type=arguments.qualities, metavar="Q,Q", help="of codec"),
+            arg("--metrics", type=arguments.words, metavar="M,M",
                 help="of psnr, psnr-y, ms-ssim, ms-ssim-db; default: all"),
             arg("--model", default=codec.DEFAULT_MODEL, metavar="NAME|DIR",
                 help="default %(default)s"),
             arg("--published", metavar="CSV",
                 help="published curves of these pictures too; kodak: those we have"),
-            arg("--bpp", type=_amount, nargs=2, metavar=("LOW", "HIGH"),
+            arg("--bpp", type=arguments.amount, nargs=2, metavar=("LOW", "HIGH"),
                 help="rates that BD-rates are taken between; default 0.1 1.5"),
-            arg("--jobs", type=_positive, default=1, metavar="N", help="processes"),
-            arg("--repeats", type=_positive, default=3, metavar="N",
+            arg("--jobs", type=arguments.positive, default=1, metavar="N", help="processes"),
+            arg("--repeats", type=arguments.positive, default=3, metavar="N",
                 help="runs that times are medians of (default %(default)s)"),
             arg("--resume", action="store_true", help="go on with what DIR holds"),
             arg("--compare", nargs=2, metavar=("OLD", "NEW"),
                 help="two results.json; exit status 1 if NEW is worse"),
-            arg("--margin", type=_amount, default=1.0, metavar="PERCENT",
+            arg("--margin", type=arguments.amount, default=1.0, metavar="PERCENT",
                 help="by more than this BD-rate (default %(default)s)")]),
         demo: ("A photograph through all of it, with a side-by-side page.", [
             arg("picture", nargs="?", metavar="PICTURE", help="default: a scikit-image sample"),
             arg("-o", dest="output", default="codec-demo", metavar="DIR",
                 help="default %(default)s"),
-            arg("-q", "--quality", type=_quality, default=50, metavar="1..100",
+            arg("-q", "--quality", type=arguments.quality, default=50, metavar="1..100",
                 help="default %(default)s")]),
         doctor: ("Which engine runs, versions, threads, and what is wrong.", [as_json]),
     }
-    parser = argparse_flags.ArgumentParser(
-        prog="codec", description="A learned codec for pictures.", inherited_absl_flags=None)
-    parser.add_argument("--version", action="version", version=f"codec {codec.__version__}")
-    subparsers = parser.add_subparsers(metavar="COMMAND", required=True)
-    for command, (text, arguments) in commands.items():
-        sub = subparsers.add_parser(command.__name__, help=text, description=text,
-                                    inherited_absl_flags=None)
-        sub.set_defaults(command=command)
-        for names, options in arguments:
-            sub.add_argument(*names, **options)
-        sub.add_argument("--debug", action="store_true", help="show tracebacks and all messages")
-    return parser
 
 
 # ---- subcommands
 
 def compress(args) -> None:
-    wanted = {"quality": args.quality, "size": args.target_size, "bpp": args.target_bpp,
-              "psnr": args.target_psnr}
-    if sum(v is not None for v in wanted.values()) > 1:
+    try:
+        target = api.target_of(args.quality, args.target_size, args.target_bpp, args.target_psnr)
+    except CodecError:
         _complain("give one of --quality, --target-size, --target-bpp, --target-psnr")
         sys.exit(2)
-    codec.find_model(args.model)        # once, before many inputs fail for the same reason
+    model = codec.find_model(args.model)    # once, before many inputs fail for the same reason
 
     def one(job: files.Job) -> dict:
         data = files.read(job.source, codec.MAX_BYTES)
-        picture = codec.read_picture(data, args.max_pixels)
-        blob = codec.compress(picture, **wanted, model=args.model, threads=args.threads,
-                              engine=args.engine)
-        files.write(job.target, blob, args.force)
-        told = codec.info(blob)
-        report = {name: told[name] for name in ("bytes", "bpp", "quality", "model")}
+        medium = media.of_suffix(Path(job.source).suffix)
+        value = medium.read(data, args.max_pixels)
+        engine = codec.engine_for(model, args.threads, args.engine)
+        sections = medium.compress(value, target, engine)
+        first = next(sections)
         if args.measure:
-            decoded = codec.decompress(blob, model=args.model, threads=args.threads,
-                                       max_pixels=args.max_pixels, engine=args.engine)
-            report["psnr"] = codec.psnr(picture.pixels, decoded.pixels)
-        notes = list(picture.notes)
-        if len(blob) > len(data):
-            notes.append(f"the result is larger than the input ({len(blob)} > {len(data)} bytes)")
+            sections = iter(kept := list(sections))
+        with files.replacing(job.target, args.force) as file:
+            size = bitstream.write(file, chain([first], sections))
+        header = bitstream.Header.unpack(first.payload)
+        report = {"bytes": size, "bpp": 8 * size / header.size, "quality": header.quality,
+                  "model": header.model}
+        if args.measure:
+            report |= medium.compare(value, medium.decompress(header, kept, engine))
+        notes = list(value.notes)
+        if size > len(data):
+            notes.append(f"the result is larger than the input ({size} > {len(data)} bytes)")
         return report | ({"notes": notes} if notes else {})
 
-    jobs = files.plan(args.inputs, args.output, media.SUFFIXES, lambda name: name + SUFFIX,
+    jobs = files.plan(args.inputs, args.output, media.suffixes(), lambda name: name + SUFFIX,
                       args.deep)
     _run_all(jobs, one, args)
 
 
 def decompress(args) -> None:
     def one(job: files.Job) -> dict:
-        data = files.read(job.source, codec.MAX_BYTES)
-        picture = codec.decompress(data, crop=args.crop, model=args.model, threads=args.threads,
-                                   max_pixels=args.max_pixels, engine=args.engine)
-        suffix = PLAIN if job.target == files.STANDARD else Path(job.target).suffix
-        blob = media.write(picture, suffix)
-        files.write(job.target, blob, args.force)
+        with files.opened(job.source) as file:
+            picture = codec.decompress(file, crop=args.crop, model=args.model,
+                                       threads=args.threads, max_pixels=args.max_pixels,
+                                       engine=args.engine)
+        medium = media.of_value(picture)
+        suffix = Path(job.target).suffix
+        if files.is_standard_output(job.target):
+            suffix = medium.DEFAULT_SUFFIX
+        blob = medium.write(picture, suffix)
+        with files.replacing(job.target, args.force) as file:
+            file.write(blob)
         height, width = picture.pixels.shape[:2]
         return {"bytes": len(blob), "width": width, "height": height}
 
     def rename(name: str) -> str:
         name = name[:-len(SUFFIX)] if name.lower().endswith(SUFFIX) else name
-        known = Path(name).suffix.lower() in media.SUFFIXES
-        return str(Path(name).with_suffix(PLAIN)) if known else name + PLAIN
+        suffix = Path(name).suffix.lower()
+        plain = media.of_suffix(suffix).DEFAULT_SUFFIX
+        return str(Path(name).with_suffix(plain)) if suffix in media.suffixes() else name + plain
 
     _run_all(files.plan(args.inputs, args.output, {SUFFIX}, rename, args.deep), one, args)
 
@@ -209,12 +244,14 @@ def models(args) -> None:
 
 
 def train(args) -> None:
+    from codec import training
     from codec.models.training import run
     try:
-        path = run.train_and_export(args.config, args.data, args.out, args.minutes,
-                                    args.start, args.resume, args.bfloat16)
+        medium = run.configuration(args.config).MEDIUM
+        path = run.train_and_export(args.config, partial(training.arrays, medium, args.data),
+                                    args.out, args.minutes, args.start, args.resume, args.bfloat16)
     except (OSError, ValueError, FloatingPointError, ImportError) as error:
-        raise CodecError(str(error)) from None
+        raise CodecError(str(error), "usage") from None
     print(f"{path}: ready; use it as codec compress --model {path} ...")
 
 
@@ -233,7 +270,7 @@ def evaluate(args) -> None:
             curves=report.KODAK if args.published == "kodak" else args.published, jobs=args.jobs,
             repeats=args.repeats, resume=args.resume, **{k: v for k, v in wanted.items() if v})
     except (OSError, ValueError) as error:
-        raise CodecError(str(error)) from None
+        raise CodecError(str(error), "usage") from None
     report.show(results)
     print(Path(args.output) / "report.html")
     sys.exit(1 if any("error" in point for point in results["points"]) else 0)
@@ -268,10 +305,11 @@ def _run_all(jobs: list[files.Job], one, args) -> None:
             report = one(job)
             seconds = round(time.perf_counter() - start, 3)
             report = {"input": job.source, "output": job.target} | report | {"seconds": seconds}
-            _show(report, args.json, sys.stderr if job.target == files.STANDARD else sys.stdout)
+            _show(report, args.json, sys.stderr if files.is_standard_output(job.target) else
+                  sys.stdout)
         except (CodecError, MemoryError) as error:
             failed += 1
-            _complain(f"{job.source}: {error or 'not enough memory'}")
+            _complain(f"{job.source}: {str(error) or 'not enough memory'}")
             if args.debug:
                 traceback.print_exc()
         except BrokenPipeError:
@@ -317,9 +355,10 @@ def _show(report: dict, as_json: bool, stream) -> None:
 
 def _report_one(args, function) -> None:
     try:
-        report = {"input": args.file} | function(files.read(args.file, codec.MAX_BYTES))
+        with files.opened(args.file) as file:
+            report = {"input": args.file} | function(file)
     except CodecError as error:
-        raise CodecError(f"{args.file}: {error}") from None
+        raise CodecError(f"{args.file}: {error}", error.kind) from None
     if args.json:
         print(json.dumps(report))
     else:
@@ -329,56 +368,6 @@ def _report_one(args, function) -> None:
 
 def _complain(text: str) -> None:
     print(f"codec: error: {text}", file=sys.stderr)
-
-
-def _amount(text: str) -> float:
-    number = float(text)
-    if not 0 < number < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text} is not allowed; it must be above 0")
-    return number
-
-
-def _positive(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not allowed; it must be 1 or more")
-    return int(text)
-
-
-def _list(text: str) -> list[str]:
-    return [part.strip() for part in text.split(",")]
-
-
-def _qualities(text: str) -> list[float]:
-    return sorted(_quality(part) for part in _list(text))
-
-
-def _quality(text: str) -> float:
-    number = float(text)
-    if not 1 <= number <= 100:
-        raise argparse.ArgumentTypeError(f"{text} is not allowed; it must be 1 to 100")
-    return number
-
-
-def _size(text: str) -> int:
-    """200000, 200K, 1.5M (thousands), 64Ki, 2Mi (1024s).
-
-    >>> _size("200K"), _size("1.5Mi")
-    (200000, 1572864)
-    """
-    units = {"ki": 1024, "mi": 1 << 20, "k": 1000, "m": 1000**2}
-    lower = text.lower().removesuffix("b")
-    for unit, factor in units.items():
-        if lower.endswith(unit):
-            return int(_amount(lower.removesuffix(unit)) * factor)
-    return _positive(lower)
-
-
-def _crop(text: str) -> tuple[int, int, int, int]:
-    parts = text.split(",")
-    if len(parts) != 4 or not all(part.strip().isdecimal() for part in parts):
-        raise argparse.ArgumentTypeError(f"{text} is not allowed; give X,Y,W,H in pixels")
-    x, y, width, height = map(int, parts)
-    return x, y, width, height
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from typing import Protocol
 import constriction
 import numpy as np
 
-from codec.errors import CodecError
+from codec.models.errors import CodecError
 
 _HALF = constriction.stream.model.Uniform(1 << 16)
 
@@ -26,8 +26,11 @@ class Tables(Protocol):
     """Rows of positive frequencies that sum to 2**24 (the last is the escape's), and the symbol
     that the first entry of each row stands for."""
 
-    frequencies: tuple[np.ndarray, ...]
-    offsets: np.ndarray
+    @property
+    def frequencies(self) -> tuple[np.ndarray, ...]: ...
+
+    @property
+    def offsets(self) -> np.ndarray: ...
 
 
 class Encoder:
@@ -95,7 +98,7 @@ class Decoder:
                 low = coder.decode(_HALF, count).astype(np.uint32)
                 symbols[escaped] = (high << 16 | low).view(np.int32)
         except AssertionError:
-            raise CodecError("damaged: the coded latents are not decodable") from None
+            raise CodecError("damaged: the coded latents are not decodable", "damaged") from None
         out = np.empty(indexes.size, np.int32)
         out[order] = symbols
         return out.reshape(indexes.shape)

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import os
+import secrets
+import shutil
 import sys
-import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
-from codec.errors import CodecError
+from codec.models.errors import CodecError
 
 STANDARD = "-"
+PIECE = 1 << 20         # what is read at once: a limit is not a size to ask memory for
 
 
 @dataclass(frozen=True)
@@ -21,60 +26,111 @@ class Job:
     target: str
 
 
+@contextmanager
+def opened(name: str | os.PathLike) -> Iterator[BinaryIO]:
+    """A file, or standard input, to read; CodecError if that cannot be."""
+    if name == STANDARD:
+        yield sys.stdin.buffer
+        return
+    try:
+        file = open(name, "rb")             # noqa: SIM115
+    except OSError as error:
+        raise CodecError(_reason(error), "missing") from None
+    with file:
+        yield file
+
+
 def read(name: str, limit: int) -> bytes:
     """The bytes of a file or of standard input; CodecError if there are none, or too many."""
+    with opened(name) as file:
+        return read_all(file, limit)
+
+
+def read_all(file: BinaryIO, limit: int) -> bytes:
+    """The bytes of an open file; CodecError if there are none, or too many."""
+    pieces, size = [], 0
     try:
-        if name == STANDARD:
-            data = sys.stdin.buffer.read(limit + 1)
-        else:
-            with open(name, "rb") as file:
-                data = file.read(limit + 1)
+        while piece := file.read(PIECE):
+            pieces.append(piece)
+            size += len(piece)
+            if size > limit:
+                raise CodecError(f"is over {limit} bytes", "limit")
     except OSError as error:
-        raise CodecError(_reason(error)) from None
-    if len(data) > limit:
-        raise CodecError(f"is over {limit} bytes")
-    if not data:
-        raise CodecError("is empty")
-    return data
+        raise CodecError(_reason(error), "missing") from None
+    if not size:
+        raise CodecError("is empty", "damaged")
+    return b"".join(pieces)
 
 
-def write(name: str, data: bytes, force: bool) -> None:
-    """Writes a neighbour and renames it, so that a failure leaves nothing and harms nothing."""
-    if name == STANDARD:
-        sys.stdout.buffer.write(data)
-        sys.stdout.buffer.flush()
-        return
-    target, temporary = Path(os.path.realpath(name)), None     # a link stays a link
+@contextmanager
+def replacing(name: str, force: bool) -> Iterator[BinaryIO]:
+    """A file to write into: a neighbour that takes the name at the end, so that a failure leaves
+    nothing and harms nothing; where the system can, it has no name until then, so that not even a
+    kill leaves it. Standard output, pipes and devices are written to directly.
+
+    Raises:
+        CodecError: if it exists and force is not given, or cannot be written.
+    """
     check_target(name, force)
+    if is_standard_output(name):
+        try:
+            yield sys.stdout.buffer
+            sys.stdout.buffer.flush()
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            raise CodecError(f"cannot write standard output: {_reason(error)}", "missing"
+                             ) from None
+        return
+    target, neighbour = Path(os.path.realpath(name)), None      # a link stays a link
     try:
         if _is_device(name):
-            target.write_bytes(data)
+            with open(name, "wb") as file:
+                yield file
             return
-        handle, temporary = tempfile.mkstemp(prefix=".codec-", dir=target.parent)
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-        mask = os.umask(0)
-        os.umask(mask)
-        os.chmod(temporary, 0o666 & ~mask)
-        os.replace(temporary, target)
+        neighbour = target.with_name(f".codec-{secrets.token_hex(8)}")
+        with _unnamed(target.parent) or open(neighbour, "xb") as file:
+            yield file
+            file.flush()
+            if not neighbour.exists():      # (with a src_dir_fd, Python's link follows links)
+                descriptor = file.fileno()
+                os.link(f"/proc/self/fd/{descriptor}", neighbour, src_dir_fd=descriptor)
+        if target.exists():
+            shutil.copymode(target, neighbour)
+        os.replace(neighbour, target)
+    except BrokenPipeError:
+        raise
     except OSError as error:
-        raise CodecError(f"cannot write {name}: {_reason(error)}") from None
+        raise CodecError(f"cannot write {name}: {_reason(error)}", "missing") from None
     finally:
-        if temporary and os.path.exists(temporary):
-            os.unlink(temporary)
+        if neighbour:
+            with suppress(OSError):         # it took the name, or never was
+                os.unlink(neighbour)
+
+
+def _unnamed(folder: Path) -> BinaryIO | None:
+    """A file in a folder that has no name yet; None where that cannot be."""
+    try:
+        return open(os.open(folder, os.O_TMPFILE | os.O_WRONLY, 0o666), "wb")
+    except (AttributeError, OSError):
+        return None
 
 
 def check_target(name: str, force: bool) -> None:
     """CodecError if writing there would be refused; worth asking before the work."""
-    if name == STANDARD:
+    if is_standard_output(name):
         return
     if os.path.isdir(name):
-        raise CodecError(f"cannot write {name}: is a folder")
+        raise CodecError(f"cannot write {name}: is a folder", "usage")
     if os.path.exists(name) and not force and not _is_device(name):
-        raise CodecError(f"{name} exists (--force overwrites it)")
+        raise CodecError(f"{name} exists (--force overwrites it)", "usage")
     parent = os.path.dirname(name) or "."
     if not os.path.isdir(parent):
-        raise CodecError(f"cannot write {name}: {parent} is no folder")
+        raise CodecError(f"cannot write {name}: {parent} is no folder", "missing")
+
+
+def is_standard_output(name: str) -> bool:
+    return name in (STANDARD, "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1")
 
 
 def _is_device(name: str) -> bool:
@@ -82,8 +138,8 @@ def _is_device(name: str) -> bool:
     return os.path.exists(name) and not os.path.isfile(name) and not os.path.isdir(name)
 
 
-def plan(inputs: list[str], output: str | None, suffixes: set[str], rename, deep: bool
-         ) -> list[Job]:
+def plan(inputs: list[str], output: str | None, suffixes: set[str],
+         rename: Callable[[str], str], deep: bool) -> list[Job]:
     """Every input file and its target.
 
     Folders give the files in them that have one of the suffixes (deep: all below them too).
@@ -109,15 +165,16 @@ def plan(inputs: list[str], output: str | None, suffixes: set[str], rename, deep
     into_folder = os.path.isdir(output) or output.endswith(("/", os.sep))
     if single and not into_folder:
         return [Job(found[0][0], output)]
-    if output == STANDARD or os.path.isfile(output):
-        raise CodecError(f"-o {output} is one file; several inputs need a folder")
+    if is_standard_output(output) or (os.path.exists(output) and not os.path.isdir(output)):
+        raise CodecError(f"-o {output} is one file; several inputs need a folder", "usage")
     jobs = []
     for source, below in found:
         target = Path(output) / (rename(below) if source != STANDARD else rename("stdin"))
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise CodecError(f"cannot write {target.parent}: {_reason(error)}") from None
+            raise CodecError(f"cannot write {target.parent}: {_reason(error)}", "missing"
+                             ) from None
         jobs.append(Job(source, str(target)))
     return jobs
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import lru_cache
 from typing import TypeVar
 
@@ -23,8 +25,7 @@ def cores() -> int:
 def in_order(function: Callable[[In], Out], items: Iterable[In], threads: int) -> Iterator[Out]:
     """Yields function(item) in the order of the items, computed `threads` at a time.
 
-    NumPy's matrix products get what cores are left over: all of them for a single item. That
-    setting is the process's, and lasts until the last result is taken.
+    NumPy's matrix products get what cores are left over: all of them for a single item.
 
     >>> list(in_order(lambda n: n * n, range(5), 2))
     [0, 1, 4, 9, 16]
@@ -32,14 +33,42 @@ def in_order(function: Callable[[In], Out], items: Iterable[In], threads: int) -
     items = list(items)
     workers = max(1, min(threads, len(items)))
     pending: deque[Future[Out]] = deque()
-    with _blas().limit(limits=max(1, threads // workers), user_api="blas"), \
-            ThreadPoolExecutor(workers) as pool:
+    with _products(max(1, threads // workers)), ThreadPoolExecutor(workers) as pool:
         for item in items:
             pending.append(pool.submit(function, item))
             if len(pending) > workers:          # results wait in memory: not many of them
                 yield pending.popleft().result()
         while pending:
             yield pending.popleft().result()
+
+
+class _State:
+    """Who wants a setting of matrix products, which is the whole process's."""
+
+    def __init__(self) -> None:
+        self.lock, self.users, self.limit = threading.Lock(), 0, None
+
+
+_state = _State()
+if hasattr(os, "register_at_fork"):         # no other thread is left there to unlock, or to leave
+    os.register_at_fork(after_in_child=_state.__init__)     # type: ignore[misc]
+
+
+@contextmanager
+def _products(cores: int) -> Iterator[None]:
+    """So many cores for NumPy's matrix products. Of callers at the same time the first one's wish
+    holds for all, and the last one puts back what was before."""
+    with _state.lock:
+        _state.users += 1
+        if _state.users == 1:
+            _state.limit = _blas().limit(limits=cores, user_api="blas")
+    try:
+        yield
+    finally:
+        with _state.lock:
+            _state.users -= 1
+            if _state.users == 0 and _state.limit is not None:
+                _state.limit.restore_original_limits()
 
 
 @lru_cache

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from codec.errors import CodecError
+from codec.models.errors import CodecError
 
 LOWEST, HIGHEST, STEP = 1.0, 100.0, 1 / 256
 CLOSE = 0.985           # a size within 1.5 % under the target is near enough
@@ -29,12 +29,24 @@ class Target:
     def __post_init__(self):
         given = {k: v for k, v in vars(self).items() if v is not None}
         if len(given) != 1:
-            raise CodecError(f"give one of quality, size, bpp, psnr; got {given or 'none'}")
+            raise CodecError(f"give one of quality, size, bpp, psnr; got {given or 'none'}",
+                             "usage")
         if self.quality is not None and not LOWEST <= self.quality <= HIGHEST:
-            raise CodecError(f"quality is {self.quality:g}; allowed is 1 to 100")
+            raise CodecError(f"quality is {self.quality:g}; allowed is 1 to 100", "usage")
         name, value = next(iter(given.items()))
         if not 0 < value < float("inf"):
-            raise CodecError(f"{name} is {value:g}; it must be above 0")
+            raise CodecError(f"{name} is {value:g}; it must be above 0", "usage")
+
+
+def quality_for(target: Target, size_at: Callable[[float], int],
+                psnr_at: Callable[[float], float], pixels: int) -> float:
+    """The quality that meets a target; bits per pixel are those of so many pixels."""
+    if target.quality is not None:
+        return round_quality(target.quality)
+    if target.psnr is not None:
+        return smallest_reaching(target.psnr, psnr_at)
+    limit = target.size if target.bpp is None else target.bpp * pixels / 8
+    return largest_within(limit or 0, size_at)
 
 
 def round_quality(quality: float) -> float:
@@ -55,7 +67,7 @@ def largest_within(limit: float, size_at: Callable[[float], int]) -> float:
     smallest = size_at(low)
     if smallest > limit:
         raise CodecError(f"cannot be made as small as {int(limit)} bytes; "
-                         f"the lowest quality takes {smallest}")
+                         f"the lowest quality takes {smallest}", "limit")
     largest = size_at(high)
     if largest <= limit:
         return high
@@ -75,7 +87,8 @@ def smallest_reaching(psnr: float, psnr_at: Callable[[float], float]) -> float:
     low, high = LOWEST, HIGHEST
     best = psnr_at(high)
     if best < psnr:
-        raise CodecError(f"cannot reach {psnr:g} dB; the highest quality reaches {best:.2f}")
+        raise CodecError(f"cannot reach {psnr:g} dB; the highest quality reaches {best:.2f}",
+                         "limit")
     worst = psnr_at(low)
     if worst >= psnr:
         return low

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".ppm", ".avif"}
+from codec import media
 
 
 def pictures(folder: str | Path) -> list[Path]:
@@ -17,8 +17,9 @@ def pictures(folder: str | Path) -> list[Path]:
     folder = Path(folder)
     if not folder.exists():
         raise FileNotFoundError(f"{folder}: no such folder or file")
-    paths = sorted(p for p in folder.iterdir() if p.suffix.lower() in SUFFIXES) \
+    paths = sorted(p for p in folder.iterdir() if p.suffix.lower() in media.suffixes()) \
         if folder.is_dir() else [folder]
     if not paths:
-        raise ValueError(f"{folder}: holds no picture; known are {', '.join(sorted(SUFFIXES))}")
+        known = ", ".join(sorted(media.suffixes()))
+        raise ValueError(f"{folder}: holds no picture; known are {known}")
     return paths

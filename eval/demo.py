@@ -55,7 +55,7 @@ def _original(picture: str | None) -> tuple[str, np.ndarray]:
     try:
         return Path(picture).name, codec.read_picture(picture).pixels
     except codec.CodecError as error:
-        raise codec.CodecError(f"{picture}: {error}") from None
+        raise codec.CodecError(f"{picture}: {error}", error.kind) from None
 
 
 def _write(folder: Path, name: str, pixels, decoded, blob: bytes, rows) -> None:
@@ -71,7 +71,7 @@ def _write(folder: Path, name: str, pixels, decoded, blob: bytes, rows) -> None:
         (folder / "decoded.png").write_bytes(after)
         (folder / PAGE.name).write_text(page)
     except OSError as error:
-        raise codec.CodecError(f"cannot write {folder}: {error.strerror}") from None
+        raise codec.CodecError(f"cannot write {folder}: {error.strerror}", "missing") from None
 
 
 def _png(pixels: np.ndarray) -> bytes:

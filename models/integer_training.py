@@ -1,4 +1,4 @@
-"""Integer networks as they are trained: what `models.integer` runs, with gradients.
+"""Integer networks as they are trained: `integer` is their definition, this is it with gradients.
 
 Source: Balle, Johnston and Minnen, "Integer networks for data compression with latent-variable
 models" (ICLR 2019).
@@ -11,6 +11,7 @@ import tensorflow as tf
 import tensorflow_compression as tfc
 
 from codec.models.integer import IntegerLayer, IntegerNetwork
+from codec.models.learning import Learning, name_of
 
 HIDDEN_MAX, HIDDEN_BITS = 255, 5        # hidden activations: 0..255 in 1/32
 OUTPUT_CLIP = (-(2**15), 2**15 - 1)
@@ -24,27 +25,36 @@ class TrainedIntegerNetwork(tf.Module):
     of the clips. Inputs and outputs are integers held in float32: ``export()`` gives the very same
     function as an IntegerNetwork.
 
-    shapes: [(support, inputs, outputs, upsampling)] of the layers; input_max and input_bits: what
-    inputs are clipped to, and the power of two that they are in; scale, offset: [outputs], applied
-    to the last layer's real-valued result.
+    shapes: [(support, inputs, outputs, upsampling)] of the layers, along each of `rank` axes;
+    input_max and input_bits: what inputs are clipped to, and the power of two that they are in;
+    scale, offset: [outputs], applied to the last layer's real-valued result.
 
-    >>> network = TrainedIntegerNetwork("net", [(3, 2, 8, 2), (1, 2, 3, 1)], 127, 0,
+    >>> network = TrainedIntegerNetwork("net", 2, [(3, 2, 8, 2), (1, 2, 3, 1)], 127, 0,
     ...                                 np.ones(3), np.full(3, 20.0))
     >>> network(tf.zeros([1, 4, 4, 2])).shape
     TensorShape([1, 8, 8, 3])
     """
 
-    def __init__(self, name: str, shapes, input_max: int, input_bits: int, scale: np.ndarray,
-                 offset: np.ndarray):
+    def __init__(self, name: str, rank: int, shapes, input_max: int, input_bits: int,
+                 scale: np.ndarray, offset: np.ndarray):
         super().__init__(name=name)
-        self.upsampling = [up for *_, up in shapes]
+        self.rank, self.upsampling = rank, [up for *_, up in shapes]
         self.dtype = tf.keras.mixed_precision.global_policy().compute_dtype
         self.inputs = [(input_max, input_bits)] + [(HIDDEN_MAX, HIDDEN_BITS)] * (len(shapes) - 1)
         self.scale, self.offset = scale.astype(np.float32), offset.astype(np.float32)
-        init = [tf.keras.initializers.GlorotUniform()((k, k, i, o)) for k, i, o, _ in shapes]
+        init = [tf.keras.initializers.GlorotUniform()((*rank * [k], i, o)) for k, i, o, _ in shapes]
         self.kernels = [tf.Variable(v, name=f"kernel_{i}") for i, v in enumerate(init)]
         self.biases = [tf.Variable(tf.fill([v.shape[-1]], 0.0 if v is init[-1] else 0.25),
                                    name=f"bias_{i}") for i, v in enumerate(init)]
+
+    def learning(self) -> dict[str, Learning]:
+        """How its variables learn, by name."""
+        out = {}
+        for i, pair in enumerate(zip(self.kernels, self.biases)):
+            phases = self.upsampling[i]**self.rank
+            for v, muon in zip(pair, (True, False)):
+                out[name_of(v)] = Learning(self._is_last(i), muon, phases=phases if muon else 1)
+        return out
 
     def _layer(self, i: int):
         """Integer kernel, bias and shift of layer i, as float tensors with straight-through."""
@@ -52,9 +62,9 @@ class TrainedIntegerNetwork(tf.Module):
         kernel, bias, bits_out = self.kernels[i], self.biases[i], HIDDEN_BITS
         if self._is_last(i):
             kernel, bias, bits_out = kernel * self.scale, bias * self.scale + self.offset, 0
-        size = tf.stop_gradient(tf.abs(kernel))
-        largest = tf.reduce_max(size, [0, 1, 2]) + 1e-9
-        reach = input_max * tf.reduce_sum(size, [0, 1, 2]) + tf.abs(bias) * 2.0**bits_in + 1e-9
+        size, but_outputs = tf.stop_gradient(tf.abs(kernel)), list(range(self.rank + 1))
+        largest = tf.reduce_max(size, but_outputs) + 1e-9
+        reach = input_max * tf.reduce_sum(size, but_outputs) + tf.abs(bias) * 2.0**bits_in + 1e-9
         room = tf.minimum(127 / largest, 2.0**23.5 / reach)
         power = tf.floor(tf.math.log(tf.stop_gradient(room)) / np.log(2.0))
         power = tf.clip_by_value(power, bits_out - bits_in, 16.0)
@@ -76,7 +86,7 @@ class TrainedIntegerNetwork(tf.Module):
         x = straight_through_floor(x * _power_of_two(-shift))
         low, high = self._clip(i)
         x = tfc.upper_bound(tfc.lower_bound(x, low), high)
-        return tf.nn.depth_to_space(x, 2) if self.upsampling[i] == 2 else x
+        return depth_to_space(x, self.upsampling[i])
 
     def hidden(self, x):
         """What the last layer sees."""
@@ -96,21 +106,23 @@ class TrainedIntegerNetwork(tf.Module):
         out = []
         for i, ((input_max, _), up) in enumerate(zip(self.inputs, self.upsampling)):
             kernel, bias, shift = (np.rint(v.numpy()).astype(np.int32) for v in self._layer(i))
-            out.append(IntegerLayer(kernel, bias, shift, self._clip(i), input_max, up))
+            out.append(IntegerLayer(kernel, bias, shift, self._clip(i), input_max,
+                                    self.rank * (up,)))
         return IntegerNetwork(tuple(out))
 
 
-def hyper_synthesis(channels: int, scale: np.ndarray, offset: np.ndarray) -> TrainedIntegerNetwork:
-    """h_s: z [B, h, w, N] -> [B, 4h, 4w, outputs], from N features on the way.
+def hyper_synthesis(rank: int, channels: int, scale: np.ndarray, offset: np.ndarray
+                    ) -> TrainedIntegerNetwork:
+    """h_s: z [B, *grid, N] -> [B, *4 grid, outputs], from N features on the way.
 
     The first layer is 1x1, shy of padding at 1/64 scale, where most of a small picture is border.
     """
-    n = channels
-    shapes = [(1, n, 4 * n, 2), (3, n, 4 * n, 2), (1, n, len(scale), 1)]
-    return TrainedIntegerNetwork("hyper_synthesis", shapes, 127, 0, scale, offset)
+    n, wide = channels, 2**rank * channels
+    shapes = [(1, n, wide, 2), (3, n, wide, 2), (1, n, len(scale), 1)]
+    return TrainedIntegerNetwork("hyper_synthesis", rank, shapes, 127, 0, scale, offset)
 
 
-def context(name: str, features: int, known: int, hidden: int, scale: np.ndarray
+def context(name: str, rank: int, features: int, known: int, hidden: int, scale: np.ndarray
             ) -> TrainedIntegerNetwork:
     """h_s's features and `known` companded latents -> corrections of a slice's parameters.
 
@@ -118,7 +130,7 @@ def context(name: str, features: int, known: int, hidden: int, scale: np.ndarray
     compression" (ICIP 2020). Starts as no correction at all.
     """
     shapes = [(3, features + known, hidden, 1), (1, hidden, len(scale), 1)]
-    network = TrainedIntegerNetwork(name, shapes, HIDDEN_MAX, HIDDEN_BITS, scale,
+    network = TrainedIntegerNetwork(name, rank, shapes, HIDDEN_MAX, HIDDEN_BITS, scale,
                                     np.zeros(len(scale)))
     network.kernels[-1].assign(tf.zeros_like(network.kernels[-1]))
     return network
@@ -134,35 +146,52 @@ def straight_through_floor(x):
     return x + tf.stop_gradient(tf.floor(x) - x)
 
 
+def straight_through_divide(x, divisor):
+    """floor(x / divisor), with the gradient of x / divisor."""
+    return straight_through_floor(x / divisor)
+
+
+def depth_to_space(x, factor: int):
+    """[B, *grid, factor**rank * C] -> [B, *factor grid, C], as `integer.depth_to_space`.
+
+    >>> depth_to_space(tf.reshape(tf.range(4.0), [1, 1, 4]), 2)[0].numpy().tolist()
+    [[0.0, 1.0], [2.0, 3.0]]
+    """
+    rank = x.shape.rank - 2
+    if factor == 1 or rank == 2:
+        return x if factor == 1 else tf.nn.depth_to_space(x, factor)
+    batch, *grid, _ = tf.unstack(tf.shape(x))
+    channels = x.shape[-1] // factor**rank
+    x = tf.reshape(x, [batch, *grid, *rank * [factor], channels])
+    order = [axis for i in range(1, rank + 1) for axis in (i, rank + i)]
+    x = tf.transpose(x, [0, *order, 2 * rank + 1])
+    return tf.reshape(x, [batch, *(n * factor for n in grid), channels])
+
+
 def exact_conv(x, kernel, dtype=tf.float32):
     """Convolution in float32, where integers are exact, with gradients computed in dtype.
 
     >>> exact_conv(tf.fill([1, 1, 2, 1], 3.0), tf.fill([1, 1, 1, 1], 5.0)).numpy().ravel().tolist()
     [15.0, 15.0]
     """
+    rank = x.shape.rank - 2
+    if rank == 1:               # a picture of one row
+        return tf.squeeze(exact_conv(x[:, None], kernel[None], dtype), [1])
+    ops, suffix = tf.raw_ops, "" if rank == 2 else "V2"
+    to_x, to_kernel = (getattr(ops, f"Conv{rank}DBackprop{what}{suffix}")
+                       for what in ("Input", "Filter"))
+    given = dict(strides=[1] * (rank + 2), padding="SAME")
+
     @tf.custom_gradient
     def conv(x, kernel):
         def gradient(g):
             low_x, low_kernel, low_g = (tf.cast(v, dtype) for v in (x, kernel, g))
-            strides = [1, 1, 1, 1]
-            to_x = tf.raw_ops.Conv2DBackpropInput(
-                input_sizes=tf.shape(x), filter=low_kernel, out_backprop=low_g, strides=strides,
-                padding="SAME")
-            to_kernel = tf.raw_ops.Conv2DBackpropFilter(
-                input=low_x, filter_sizes=tf.shape(kernel), out_backprop=low_g, strides=strides,
-                padding="SAME")
-            return tf.cast(to_x, tf.float32), tf.cast(to_kernel, tf.float32)
-        return tf.nn.conv2d(x, kernel, 1, "SAME"), gradient
+            by_x = to_x(input_sizes=tf.shape(x), filter=low_kernel, out_backprop=low_g, **given)
+            by_kernel = to_kernel(input=low_x, filter_sizes=tf.shape(kernel), out_backprop=low_g,
+                                  **given)
+            return tf.cast(by_x, tf.float32), tf.cast(by_kernel, tf.float32)
+        return tf.nn.convolution(x, kernel, padding="SAME"), gradient
     return conv(x, kernel)
-
-
-def compand(latents):
-    """`priors.compand` with gradients: latents in sixteenths, held in float32."""
-    size = tf.abs(latents)
-    out = tf.minimum(size, 64.0)
-    out += straight_through_floor(tf.clip_by_value(size - 64.0, 0.0, 256.0) / 8.0)
-    out += straight_through_floor(tf.clip_by_value(size - 320.0, 0.0, 1984.0) / 64.0)
-    return tf.sign(latents) * out
 
 
 def _power_of_two(exponent):

@@ -11,9 +11,9 @@ from functools import cached_property
 
 import numpy as np
 
+from codec.models.rules import SCALES, log_scale
+
 TOTAL = 2**24
-SCALES = 64
-SCALE_MIN, SCALE_MAX = 0.065, 256.0      # standard deviations
 LOGISTIC = np.sqrt(3) / np.pi   # the parameter of a logistic of standard deviation 1
 MEAN_BITS = 4           # means are in sixteenths
 
@@ -81,15 +81,6 @@ class Tables:
         return cls(tuple(rows), arrays["offsets"])
 
 
-def log_scale(index):
-    """Natural logarithm of the standard deviation of scale index 0..63 (number, array or tensor).
-
-    >>> [round(float(np.exp(log_scale(i))), 3) for i in (0, 63)]
-    [0.065, 256.0]
-    """
-    return np.log(SCALE_MIN) + index * (np.log(SCALE_MAX / SCALE_MIN) / (SCALES - 1))
-
-
 def logistic_tables() -> Tables:
     """One table for each scale index: a zero-mean logistic integrated over unit intervals.
 
@@ -123,16 +114,3 @@ def factorized_tables(prior, reach: int = 2048) -> Tables:
         rows.append(p[low:high] / max(1.0, p[low:high].sum()))
         offsets.append(int(values[low]))
     return Tables.from_probabilities(rows, offsets)
-
-
-def compand(latents: np.ndarray) -> np.ndarray:
-    """Latents in sixteenths -> the small integers, within -127..127, that context networks see.
-
-    Every sixteenth counts up to 4, every half up to 20, every 4 up to 144.
-
-    >>> compand(np.array([-5, 64, 72, 320, 384, 10**6])).tolist()
-    [-5, 64, 65, 96, 97, 127]
-    """
-    size = np.abs(latents)
-    out = np.minimum(size, 64) + (np.clip(size - 64, 0, 256) >> 3)
-    return np.sign(latents) * (out + (np.clip(size - 320, 0, 1984) >> 6))

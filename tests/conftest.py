@@ -30,15 +30,17 @@ def small_models(tensorflow, tmp_path_factory):
     """Untrained models of every kind, exported: name -> folder."""
     from dataclasses import replace
 
-    from codec.models import zoo
+    from codec.models.autoencoder import Autoencoder
+    from codec.models.export import export
+    from codec.models.training.run import configuration
     folders = {}
-    for name, config in zoo.CONFIGS.items():
+    for name in ("photo", "factorized", "hyperprior", "mean-scale"):
+        config = configuration(name).MODEL
         channels = (16, 16) if config.family == "photo" else (16,)
-        small = replace(config, channels=channels, latents=24, hyper_latents=12,
-                        slices=(4, 6, 14) if config.slices else ())
-        model = zoo.build(small)
+        model = Autoencoder(replace(config, channels=channels, latents=24, hyper_latents=12,
+                                    slices=(4, 6, 14) if config.slices else ()))
         for network in getattr(model, "contexts", ()):      # untrained, they correct nothing
             kernel = network.kernels[-1]
             kernel.assign(np.random.default_rng(1).normal(0, 0.1, kernel.shape))
-        folders[name] = zoo.export(model, tmp_path_factory.mktemp(name)).path
+        folders[name] = export(model, tmp_path_factory.mktemp(name)).path
     return folders

@@ -1,68 +1,49 @@
-"""Who runs a network. An engine serves one installed model and five functions by name.
+"""Who runs the transforms of an installed model, by name:
 
-    analysis         uint8  [H, W, 3]  -> float32 [H/16, W/16, M]     H, W multiples of 16
-    hyper_analysis   float32 [h, w, M] -> float32 [ceil(h/4), ceil(w/4), N]
-    hyper_synthesis  int32  [h, w, N]  -> int32   features [4h, 4w, N] and parameters [4h, 4w, 2M]
-    context          int32  [h, w, N + known] -> int32 [h, w, 2 slice], corrections; both exact.
-                     With a cell, a row and column of every 2x2, only those there
-    synthesis        float32 [h, w, M] -> uint8   [16h, 16w, 3]
+    analysis         samples 0..255 [*spatial, C] -> y [*grid, M]       sizes multiples of a cell
+    hyper_analysis   y at its gain [*grid, M]     -> z, not rounded [*hyper grid, N]
+    synthesis        y without gain [*grid, M]    -> samples 0..255, not rounded [*spatial, C]
 
-`Engine` itself knows only the exact part, in NumPy: enough to check a file down to its symbols.
+All are float32. What is exact is not among them: `models.coding` runs that, in NumPy.
 """
 
 from __future__ import annotations
 
 from importlib.util import find_spec
+from typing import Protocol
 
 import numpy as np
 
-from codec import parallel
-from codec.errors import CodecError
+from codec.models.errors import CodecError
 from codec.models.requirements import why_no_tensorflow
-
-HALO = {"analysis": 4, "hyper_analysis": 2, "hyper_synthesis": 1, "synthesis": 4}
-"""Cells (see tiling.windows) beyond which no output of a network depends on its input."""
-
-
-class Engine:
-    """The exact part of a model; needs nothing but NumPy.
-
-    threads: cores to use; None takes all that the process may use.
-    """
-
-    name = "numpy"
-
-    def __init__(self, model, threads: int | None = None):
-        self.model, self.threads = model, threads or parallel.cores()
-
-    def analysis(self, pixels: np.ndarray) -> np.ndarray:
-        raise NotImplementedError(f"engine {self.name} runs no transforms")
-
-    def hyper_analysis(self, y: np.ndarray) -> np.ndarray:
-        raise NotImplementedError(f"engine {self.name} runs no transforms")
-
-    def hyper_synthesis(self, z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        features = self.model.hyper_synthesis.hidden(z)
-        return features, self.model.hyper_synthesis.output(features)
-
-    def context(self, number: int, seen: np.ndarray, cell=None) -> np.ndarray:
-        return self.model.contexts[number](seen, cell=cell)
-
-    def synthesis(self, y: np.ndarray) -> np.ndarray:
-        raise NotImplementedError(f"engine {self.name} runs no transforms")
-
+from codec.models.zoo import InstalledModel
 
 NAMES = "auto", "litert", "tensorflow"
 
 
-def choose(model, name: str = "auto") -> str:
+class Engine(Protocol):
+    """Runs the transforms of a model, from any number of threads at once.
+
+    threads: cores to use.
+    """
+
+    name: str
+    model: InstalledModel
+    threads: int
+
+    def run(self, transform: str, x: np.ndarray) -> np.ndarray:
+        """One of them on float32 [*sizes, C]; the result is the caller's own."""
+        ...
+
+
+def choose(model: InstalledModel, name: str = "auto") -> str:
     """"litert" or "tensorflow"; "auto" is LiteRT where it is installed and the model has graphs.
 
     Raises:
         CodecError: if there is no engine of this name.
     """
     if name not in NAMES:
-        raise CodecError(f"engine {name!r} is not known; known: {', '.join(NAMES)}")
+        raise CodecError(f"engine {name!r} is not known; known: {', '.join(NAMES)}", "usage")
     if name != "auto":
         return name
     return "litert" if model.has_graphs and not why_not("litert") else "tensorflow"
@@ -76,7 +57,7 @@ def why_not(name: str) -> str:
         "ai-edge-litert is not installed; run: python -m pip install ai-edge-litert")
 
 
-def load(model, threads: int | None = None, name: str = "auto") -> Engine:
+def load(model: InstalledModel, threads: int, name: str = "auto") -> Engine:
     """The engine that runs the transforms of an installed model; for names see `choose`.
 
     Raises:
@@ -85,7 +66,7 @@ def load(model, threads: int | None = None, name: str = "auto") -> Engine:
     name = choose(model, name)
     why = why_not(name)
     if why:
-        raise CodecError(f"engine {name} does not run: {why}")
+        raise CodecError(f"engine {name} does not run: {why}", "missing")
     try:
         if name == "litert":
             from codec.engines.litert import LiteRTEngine
@@ -93,4 +74,4 @@ def load(model, threads: int | None = None, name: str = "auto") -> Engine:
         from codec.engines.tensorflow import TensorFlowEngine
         return TensorFlowEngine(model, threads)
     except ImportError as error:
-        raise CodecError(f"engine {name} does not run: {error}") from None
+        raise CodecError(f"engine {name} does not run: {error}", "missing") from None

@@ -1,20 +1,23 @@
-"""The light engine: transforms by LiteRT, without TensorFlow; the exact part in NumPy."""
+"""The light engine: transforms by LiteRT, without TensorFlow."""
 
 from __future__ import annotations
 
-import contextlib
+import ctypes
 import os
-import sys
+import weakref
+from collections import defaultdict
 
 import numpy as np
 
-from codec.engines import Engine
-from codec.errors import CodecError
-from codec.models import zoo
+from codec.models.errors import CodecError
+from codec.models.zoo import InstalledModel
 
 
-class LiteRTEngine(Engine):
-    """Runs a model's LiteRT graphs on windows of any size; each is made when it is first needed.
+class LiteRTEngine:
+    """Runs a model's LiteRT graphs on signals of any size.
+
+    An interpreter serves one thread at a time: each call takes an idle one or makes one, so there
+    are as many as there were callers at once. A process that is forked makes its own.
 
     Raises:
         ImportError: if ai-edge-litert is not installed.
@@ -22,57 +25,57 @@ class LiteRTEngine(Engine):
 
     name = "litert"
 
-    def __init__(self, model, threads: int | None = None):
-        super().__init__(model, threads)
+    def __init__(self, model: InstalledModel, threads: int):
         from ai_edge_litert.interpreter import Interpreter
+        self.model, self.threads = model, threads
         self._make = Interpreter
-        self._interpreters: dict = {}
+        self._made: list = []
+        self._idle: dict[str, list] = defaultdict(list)     # (interpreter, its shape), by transform
+        _engines.add(self)
 
-    def analysis(self, pixels: np.ndarray) -> np.ndarray:
-        return self._run("analysis", pixels.astype(np.float32)).copy()
-
-    def hyper_analysis(self, y: np.ndarray) -> np.ndarray:
-        return self._run("hyper_analysis", y).copy()
-
-    def synthesis(self, y: np.ndarray) -> np.ndarray:
-        return np.rint(self._run("synthesis", y)).astype(np.uint8)
-
-    def _run(self, name: str, x: np.ndarray) -> np.ndarray:
-        """The output, in memory of the interpreter: good until the next call."""
-        interpreter, shape = self._interpreters.get(name) or (self._load(name), None)
-        given, made = (details[0]["index"] for details in (
-            interpreter.get_input_details(), interpreter.get_output_details()))
-        if shape != x.shape:
-            interpreter.resize_tensor_input(given, [1, *x.shape])
-            with _without_chatter():
-                interpreter.allocate_tensors()
-            self._interpreters[name] = interpreter, x.shape
-        interpreter.set_tensor(given, x[None])
-        interpreter.invoke()
-        return interpreter.tensor(made)()[0]
-
-    def _load(self, name: str):
+    def run(self, transform: str, x: np.ndarray) -> np.ndarray:
+        idle = self._idle[transform]
         try:
-            graph = self.model.graph(name)
-        except zoo.ModelError as error:
-            raise CodecError(f"{error}; install the model again, or use --engine tensorflow"
-                             ) from None
-        return self._make(model_content=graph, num_threads=self.threads)
+            interpreter, shape = idle.pop()
+        except IndexError:
+            interpreter, shape = self._load(transform), None
+        try:
+            given, made = (details[0]["index"] for details in (
+                interpreter.get_input_details(), interpreter.get_output_details()))
+            if shape != x.shape:
+                shape = None                # until it has memory for the new one
+                interpreter.resize_tensor_input(given, [1, *x.shape])
+                interpreter.allocate_tensors()
+                shape = x.shape
+            interpreter.set_tensor(given, x[None])
+            interpreter.invoke()
+            return interpreter.get_tensor(made)[0]
+        finally:
+            idle.append((interpreter, shape))
+
+    def _load(self, transform: str):
+        try:
+            graph = self.model.graph(transform)
+        except CodecError as error:
+            raise CodecError(f"{error}; install the model again, or use --engine tensorflow",
+                             error.kind) from None
+        interpreter = self._make(model_content=graph, num_threads=self.threads)
+        self._made.append(interpreter)
+        return interpreter
+
+    def _forget(self) -> None:
+        """Leaves its interpreters alone for good: to end one is to wait for its threads, and those
+        stayed in the process that was forked."""
+        for interpreter in self._made:
+            ctypes.pythonapi.Py_IncRef(ctypes.py_object(interpreter))
+        self._made, self._idle = [], defaultdict(list)
 
 
-@contextlib.contextmanager
-def _without_chatter():
-    """Nothing on standard error: LiteRT says there, from C++, that it has made a delegate, and has
-    no setting against it."""
-    if "--debug" in sys.argv:
-        yield
-        return
-    sys.stderr.flush()
-    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(nowhere, 2)
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(nowhere)
+def _forget_all() -> None:
+    for engine in list(_engines):
+        engine._forget()
+
+
+_engines: weakref.WeakSet[LiteRTEngine] = weakref.WeakSet()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_all)

@@ -1,19 +1,50 @@
-"""Files <-> arrays and metadata, one module a kind of signal, all behind these two functions.
+"""The media: one module a kind of signal, a life from file to sections and back in each.
 
-A media module offers SUFFIXES (what it reads), DEFAULT_SUFFIX (what it writes unless told) and
-`read` and `write` as below. `image` is the first; who adds a kind adds its choice here.
+Every module has the same ten names:
+
+    KINDS           the kinds of its signals, by media byte: rows of bitstream.MEDIA
+    SUFFIXES        of files that it reads
+    DEFAULT_SUFFIX  of what it writes, and DEFAULT_MODEL, unless told
+    read            bytes of a file, limit of samples -> value, with .array [*spatial, C] and .notes
+    write           value, suffix -> bytes of a file of that format
+    info            header -> what to tell of the signal
+    compress        value, target, engine -> sections, one at a time
+    decompress      header, sections after it, engine, part or None -> value, or the part of it
+    compare         value, value -> what the second has lost, in dB or the like
+
+Who adds a medium adds its module, its name here, and its rows in bitstream.MEDIA.
 """
 
-from codec.media import image
+from __future__ import annotations
 
-SUFFIXES = image.SUFFIXES
+from importlib import import_module
+from types import ModuleType
+
+from codec.bitstream import Header
+
+NAMES = ("picture",)
 
 
-def read(data: bytes, max_pixels: int) -> image.Picture:
-    """The bytes of a file -> arrays and metadata; CodecError with one line if that cannot be."""
-    return image.read(data, max_pixels)
+def module(name: str) -> ModuleType:
+    """The module of a medium; imported when it is first asked for."""
+    return import_module(f"codec.media.{name}")
 
 
-def write(value: image.Picture, suffix: str) -> bytes:
-    """Arrays and metadata -> the bytes of a file of the format that a suffix names; CodecError."""
-    return image.write(value, suffix)
+def of_header(header: Header) -> ModuleType:
+    return module(header.medium.name)
+
+
+def of_value(value) -> ModuleType:
+    return module(value.medium)
+
+
+def of_suffix(suffix: str) -> ModuleType:
+    """The medium that reads files of a suffix; for one that none does, the first, whose reader
+    looks at the bytes."""
+    return next((module(name) for name in NAMES if suffix.lower() in module(name).SUFFIXES),
+                module(NAMES[0]))
+
+
+def suffixes() -> set[str]:
+    """Of all files that are read."""
+    return {suffix for name in NAMES for suffix in module(name).SUFFIXES}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 import platform
 from collections.abc import Sequence
 from importlib.util import find_spec
@@ -15,6 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 import codec
+from codec import parallel
 from codec.eval import baselines, datasets, rate_distortion
 from codec.eval.metrics import METRICS
 from codec.eval.report import figures, page
@@ -25,7 +25,7 @@ KODAK = Path(__file__).parents[1] / "published-kodak.csv"
 KODAK_PICTURES = {f"kodim{i:02}" for i in range(1, 25)}
 BPP = (0.1, 1.5)
 
-__all__ = ["BPP", "KODAK", "compare_results", "run", "table"]
+__all__ = ["BPP", "KODAK", "compare_files", "compare_results", "run", "show", "table"]
 
 
 def run(folder: str | Path, out: str | Path, names: Sequence[str] = ("codec", *baselines.RIVALS),
@@ -149,6 +149,5 @@ def _write_csv(results: dict, path: Path) -> None:
 
 
 def _machine() -> dict:
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return {"system": platform.system(), "processor": platform.machine(), "cores": cores,
-            "python": platform.python_version()}
+    return {"system": platform.system(), "processor": platform.machine(),
+            "cores": parallel.cores(), "python": platform.python_version()}

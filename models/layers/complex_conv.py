@@ -22,28 +22,10 @@ class ComplexConv3D(keras.layers.Layer):
     """act(correlate(x, kernel) + bias): [*batch, D, H, W, C] -> [*batch, D', H', W', filters].
 
     With dtype "complex64" or "complex128" variables and values are complex, without conjugation:
-    (a + ib)(c + id); a real input is cast. With a real dtype it computes as Keras' Conv3D. There
-    may be any number of batch dimensions from one up; ``channels_first`` inputs are
-    [*batch, C, D, H, W]. The kernel is [*kernel_size, C / groups, filters]: group g of the inputs'
-    consecutive blocks makes block g of the outputs. Arguments and their order are those of Keras'
-    Conv3D. Sizes: ``valid`` (n - (k - 1) dilation - 1) // stride + 1, ``same`` ceil(n / stride),
-    padded as TensorFlow does (the odd sample at the end).
+    (a + ib)(c + id). With a real dtype it computes as Keras' Conv3D. The arguments are Keras'.
 
-    Complex values: initialisers of the variance-scaling family and the normal ones draw modulus
-    and phase independently, with the whole power E|w|^2 they would have; regularizers see |w| (or
-    |y|); constraints on norms bound |w|. Activations must be defined for complex numbers (tanh,
-    exponential, ...); "split_relu" rectifies both parts, "modrelu" the modulus by a trained bias.
-    Gradients follow TensorFlow: dL/dRe + i dL/dIm.
-
-    Source: Trabelsi et al., "Deep complex networks" (ICLR 2018); modReLU of Arjovsky, Shah and
-    Bengio, "Unitary evolution recurrent neural networks" (ICML 2016).
-
-    Raises:
-        ValueError: naming the argument, its value and what is allowed: sizes, strides, dilation or
-            groups that are not positive integers; strides and dilation_rate both above 1; filters
-            or channels that groups does not divide; unknown padding or data_format; what is not
-            defined for complex numbers; an input of low rank, without static channels, too small,
-            or complex where the layer is real.
+    Source: Trabelsi et al., "Deep complex networks" (ICLR 2018).
+    Arguments: README.md beside this file. Raises ValueError, saying what is allowed.
 
     >>> layer = ComplexConv3D(4, 3, padding="same", dtype="complex64")
     >>> layer(tf.zeros([2, 7, 8, 8, 8, 1], tf.complex64)).shape        # 2 x 7 coil images

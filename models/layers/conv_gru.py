@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
 import math
 
@@ -20,44 +21,11 @@ keras = tf.keras
 class ConvGRUCell(keras.layers.Layer):
     """One step of a convolutional GRU: inputs [B, *spatial, C], state [B, *spatial', filters].
 
-    With * a correlation over 1, 2 or 3 axes, and . a product of numbers::
+    With * a correlation over 1, 2 or 3 axes, [z, r] = gate_activation(Wxg * x + Whg * h + bg) and
+    c = activation(Wxc * x + r (Whc * h) + bc), the output and next state is z h + (1 - z) c.
 
-        [z, r] = gate_activation(Wxg * x + Whg * h + bg)        z keeps, r resets
-        c = activation(Wxc * x + r . (Whc * h) + bc)
-        h' = z . h + (1 - z) . c                                 output and state
-
-    filters: channels of the state.
-    kernel_size, state_kernel_size: taps over x and over h; one number, or one for each axis. The
-        second is the first if None.
-    strides: of the correlations over x, by axis; the state lives on the strided grid, of size
-        ceil(n / stride). Below 1 (0.5 for twice the size) they upsample, by a transposed
-        convolution.
-    activation, gate_activation: of the candidate c, and of z and r.
-    normalise_input, normalise_state, normalise_candidate: recurrent batch normalisation of Wxg * x,
-        of Whg * h, of the candidate before bc; min_mini_batch: see StepNormalization.
-    residual_input: x, repeated along channels, is added to the gates; only where C divides filters
-        (else it is left out, with a warning logged), and without strides.
-    residual_state: h is added to both gates.
-    reset: "after" as above; "before" takes c = Wxc * x + Whc * (r . h), as the GRU's paper;
-        "before_all" moreover keeps z . (r . h), as the MD-GRU's implementation.
-    dropconnect_input, dropconnect_state: share of Wxg's and of Whg's weights that training keeps;
-        dropconnect_candidate: of Wxc and Whc too. Weights are multiplied by 0 or 1 / keep
-        (bernoulli), or by N(1, (1 - keep) / keep); drawn once for a whole sweep.
-    circular_input, circular_state: the correlation wraps around, instead of seeing zeros outside.
-
-    Weights start as truncated normals of variance 1.3 / mean fan (see `_start`); Whc over two axes
-    as an orthogonal circular convolution; bg at 1 (keep and do not reset), bc at 0.
-
-    Source: Cho et al., "Learning phrase representations using RNN encoder-decoder" (EMNLP 2014);
-    Andermatt, Pezold and Cattin, "Multi-dimensional gated recurrent units for the segmentation of
-    biomedical 3D-data" (DLMIA 2016); Wan et al., "Regularization of neural networks using
-    DropConnect" (ICML 2013).
-
-    Raises:
-        ValueError: naming the argument, its value and what is allowed: sizes that are not positive
-            integers, one for each axis; strides not positive, or above and below 1 together;
-            keep rates outside (0, 1]; an unknown reset; residual_input with strides; strides below
-            1 with circular_input; inputs without 1 to 3 spatial axes or static channels.
+    Source: Cho et al., "Learning phrase representations using RNN encoder-decoder" (EMNLP 2014).
+    Arguments: README.md beside this file. Raises ValueError, saying what is allowed.
 
     >>> cell = ConvGRUCell(4, 3)
     >>> h = cell(tf.ones([1, 8, 6, 2]))                 # from a state of zeros
@@ -72,19 +40,26 @@ class ConvGRUCell(keras.layers.Layer):
                  dropconnect_state=None, dropconnect_candidate=False, bernoulli=False,
                  circular_input=False, circular_state=False, **kwargs):
         super().__init__(**kwargs)
-        given = dict(locals())
-        self.options = {name: given[name] for name in CELL_OPTIONS}
+        self.options = o = dict(
+            filters=filters, kernel_size=kernel_size, state_kernel_size=state_kernel_size,
+            strides=strides, activation=activation, gate_activation=gate_activation,
+            normalise_input=normalise_input, normalise_state=normalise_state,
+            normalise_candidate=normalise_candidate, min_mini_batch=min_mini_batch,
+            residual_input=residual_input, residual_state=residual_state, reset=reset,
+            dropconnect_input=dropconnect_input, dropconnect_state=dropconnect_state,
+            dropconnect_candidate=dropconnect_candidate, bernoulli=bernoulli,
+            circular_input=circular_input, circular_state=circular_state)
         self.filters = positive("filters", filters)
         self.reset = allowed("reset", reset, ("after", "before", "before_all"))
         for name in ("dropconnect_input", "dropconnect_state"):
-            if given[name] is not None and not 0 < given[name] <= 1:
-                raise ValueError(f"{name} is {given[name]!r}; allowed is a share to keep, above 0 "
+            if o[name] is not None and not 0 < o[name] <= 1:
+                raise ValueError(f"{name} is {o[name]!r}; allowed is a share to keep, above 0 "
                                  "and up to 1")
         self.activation = keras.activations.get(activation)
         self.gate_activation = keras.activations.get(gate_activation)
         wide = "float64" if self.compute_dtype == "float64" else "float32"
         self.norms = {part: StepNormalization(min_mini_batch, dtype=wide, name=f"norm_{part}")
-                      for part in ("input", "state", "candidate") if given[f"normalise_{part}"]}
+                      for part in ("input", "state", "candidate") if o[f"normalise_{part}"]}
         self.rank = None
 
     def build(self, input_shape):
@@ -225,13 +200,6 @@ class ConvGRUCell(keras.layers.Layer):
         return {**super().get_config(), **_serialisable(self.options)}
 
 
-CELL_OPTIONS = (
-    "filters", "kernel_size", "state_kernel_size", "strides", "activation", "gate_activation",
-    "normalise_input", "normalise_state", "normalise_candidate", "min_mini_batch",
-    "residual_input", "residual_state", "reset", "dropconnect_input", "dropconnect_state",
-    "dropconnect_candidate", "bernoulli", "circular_input", "circular_state")
-
-
 @keras.utils.register_keras_serializable(package="codec")
 class ConvGRU(keras.layers.Layer):
     """Sweeps of a ConvGRUCell over an n-dimensional signal: [B, *spatial, C] -> [B, .., filters].
@@ -240,22 +208,9 @@ class ConvGRU(keras.layers.Layer):
     bidirectional, another one backward, with convolutions over the n - 1 other axes; the results
     are merged. Forward alone along time it is causal: a recurrent prior.
 
-    dimensions: axes of the input to sweep along, 1 to n; None is all of them.
-    merge: "mean" or "sum" of the sweeps, or "concat": filters times as many channels, in the order
-        axis by axis, forward before backward.
-    kernel_size, state_kernel_size, strides: one number, or one for each of the n axes, of which a
-        sweep uses those it convolves over. The stride of its own axis is applied after the
-        recurrence: by averaging (pooling="average"), or by a convolution with as many taps
-        (pooling="convolution").
-    dropconnect_input, dropconnect_state and all else: see ConvGRUCell.
-
     Source: Andermatt, Pezold and Cattin, "Multi-dimensional gated recurrent units for the
     segmentation of biomedical 3D-data" (DLMIA 2016).
-
-    Raises:
-        ValueError: as ConvGRUCell; for inputs without 2 to 4 spatial axes; for dimensions that the
-            input does not have, an unknown merge or pooling, or strides that are not positive
-            integers.
+    Arguments: README.md beside this file. Raises ValueError, saying what is allowed.
 
     >>> ConvGRU(4, 3, dimensions=[3], bidirectional=False)(tf.ones([1, 8, 6, 5, 2])).shape
     TensorShape([1, 8, 6, 5, 4])
@@ -265,7 +220,7 @@ class ConvGRU(keras.layers.Layer):
                  bidirectional=True, merge="mean", strides=1, pooling="average", name=None,
                  trainable=True, dtype=None, **cell):
         super().__init__(name=name, trainable=trainable, dtype=dtype)
-        unknown = set(cell) - set(CELL_OPTIONS)
+        unknown = set(cell) - set(inspect.getfullargspec(ConvGRUCell.__init__).args)
         if unknown:
             raise ValueError(f"argument {min(unknown)!r} is not known; allowed are those of "
                              "ConvGRUCell")
@@ -286,38 +241,37 @@ class ConvGRU(keras.layers.Layer):
             raise ValueError(f"inputs have shape {shape}; allowed is [B, *spatial, C] with 2 to 4 "
                              "spatial axes and known C")
         n = shape.rank - 2
-        self.swept = self.dimensions or list(range(1, n + 1))
-        if not set(self.swept) <= set(range(1, n + 1)):
+        swept = self.dimensions or range(1, n + 1)
+        if not set(swept) <= set(range(1, n + 1)):
             raise ValueError(f"dimensions is {self.dimensions}; allowed are 1 to {n}")
+        ways = ("forward", "backward") if self.bidirectional else ("forward",)
+        self.sweeps = {(d, way): f"dim{d}_{way}" for d in swept for way in ways}
         each = {name: for_each_axis(name, value, n) for name, value in self.sizes.items()}
-        for d in self.swept:
-            others = {name: v[:d - 1] + v[d:] for name, v in each.items()}
-            stride, of_cell = each["strides"][d - 1], [*shape[:d], *shape[d + 1:]]
-            for way in ("forward", "backward") if self.bidirectional else ("forward",):
-                key = f"dim{d}_{way}"
-                self.cells[key] = ConvGRUCell(self.filters, **others, **self.cell_options,
-                                              dtype=self._dtype_policy, name=key)
-                with tf.name_scope(key):        # HDF5 files want every variable's name once
-                    self.cells[key].build(of_cell)
-                if stride > 1 and self.pooling == "convolution":
-                    self.poolers[key] = keras.layers.Conv1D(
-                        self.filters, stride, stride, "same", use_bias=False, name=f"{key}_pool",
-                        dtype=self._dtype_policy)
-                elif stride > 1:
-                    self.poolers[key] = keras.layers.AveragePooling1D(
-                        stride, stride, "same", dtype=self._dtype_policy)
+        for (d, _), name in self.sweeps.items():
+            others = {what: v[:d - 1] + v[d:] for what, v in each.items()}
+            stride = each["strides"][d - 1]
+            self.cells[name] = ConvGRUCell(self.filters, **others, **self.cell_options,
+                                           dtype=self._dtype_policy, name=name)
+            with tf.name_scope(name):       # HDF5 files want every variable's name once
+                self.cells[name].build([*shape[:d], *shape[d + 1:]])
+            if stride > 1 and self.pooling == "convolution":
+                self.poolers[name] = keras.layers.Conv1D(
+                    self.filters, stride, stride, "same", use_bias=False, name=f"{name}_pool",
+                    dtype=self._dtype_policy)
+            elif stride > 1:
+                self.poolers[name] = keras.layers.AveragePooling1D(
+                    stride, stride, "same", dtype=self._dtype_policy)
         super().build(input_shape)
 
     def call(self, inputs, training=False):
         check_dtype(self, inputs)
         out = []
-        for key, cell in self.cells.items():
-            d = int(key[3:key.index("_")])
-            y = cell.sweep(moveaxis(inputs, d, -2), reverse=key.endswith("backward"),
-                           training=training)
-            if key in self.poolers:
+        for (d, way), name in self.sweeps.items():
+            y = self.cells[name].sweep(moveaxis(inputs, d, -2), reverse=way == "backward",
+                                       training=training)
+            if name in self.poolers:
                 lead = sizes(y)[:-2]
-                y = self.poolers[key](tf.reshape(y, [math.prod(lead), *sizes(y)[-2:]]))
+                y = self.poolers[name](tf.reshape(y, [math.prod(lead), *sizes(y)[-2:]]))
                 y = tf.reshape(y, [*lead, *sizes(y)[-2:]])
             out.append(moveaxis(y, -2, d))
         if self.merge == "concat":

@@ -11,20 +11,16 @@ from codec.models.layers.parameters import SavesParameters
 
 @tf.keras.utils.register_keras_serializable(package="codec")
 class GDN(SavesParameters, tfc.GDN):
-    """``y_i = x_i / (beta_i + sum_j gamma_ji |x_j|^alpha)^epsilon``; IGDN (inverse) multiplies.
+    """y_i = x_i / (beta_i + sum_j gamma_ji |x_j|^alpha)^epsilon; the inverse multiplies.
 
-    Input and output are [B, ..., C] (or ``channels_first``), unitless. All arguments are those of
-    ``tfc.GDN``, which is the base class. The exponents are 1 unless given: this cheap form, like
-    every form with fixed exponents, has no control flow in its graph, so XLA and LiteRT take it
-    (tfc's own compares tensors at run time). `.keras` and `.weights.h5` keep every parameter.
+    Input and output are [B, ..., C]; arguments are those of ``tfc.GDN``, the base class, whose
+    exponents are 1 unless given. With fixed ones there is no control flow in the graph, so that
+    XLA and LiteRT take it (tfc's own compares tensors at run time).
 
     Source: Balle, Laparra and Simoncelli, "Density modeling of images using a generalized
-    normalization transformation" (ICLR 2016); exponents of 1 after Johnston et al.,
-    "Computationally efficient neural image compression" (2019).
-
-    Raises:
-        ValueError: for an unknown data_format; for inputs that are not floating; at build, if the
-            input has rank below 2 or an undefined channel dimension.
+    normalization transformation" (ICLR 2016).
+    Arguments: README.md beside this file. Raises ValueError for an unknown data_format and for
+    inputs that are not floating, have rank below 2 or an unknown number of channels.
 
     >>> round(float(GDN()(tf.ones([1, 2, 2, 3]))[0, 0, 0, 0]), 4)      # 1 / (1 + 0.1)
     0.9091

@@ -5,8 +5,8 @@ sample is kept (down). Done literally most products are with zeros, or thrown aw
 samples are taken in phases: with P = up / gcd(up, down), the outputs P j + r of one r all see
 samples through the same every up-th tap of the kernel. So each phase is an ordinary convolution of
 stride down / gcd(up, down) with a part of the kernel, and the phases are interleaved. That is the
-same linear map as a strided transposed convolution, faster on a CPU for wide layers (`benchmark`),
-with every combination of strides, even kernels, borders and separability from one rule.
+same linear map as a strided transposed convolution, faster on a CPU for wide layers, with every
+combination of strides, even kernels, borders and separability from one rule.
 
 Source: polyphase decomposition, e.g. Vaidyanathan, "Multirate systems and filter banks" (1993).
 """

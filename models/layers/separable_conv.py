@@ -13,27 +13,14 @@ PADDINGS = ("valid", "same", "same_zeros", "same_reflect")
 
 
 class _SeparableConv:
-    """What both ranks have in common; arguments and errors are documented here.
+    """What both ranks have in common: [B, *spatial, C] -> [B, *spatial', filters].
 
     Each channel is correlated with depth_multiplier kernels of its own, then all are mixed by a
     pointwise convolution; bias and activation come after it. Arguments, their order, weights and
-    constraints are those of Keras' layer, which is the base class. Beyond it, these classes
-
-    - take ``padding="same_zeros"`` and ``"same_reflect"`` as SignalConv does: the kernel's centre
-      at tap k // 2, the first output on the first input whatever the sizes, so that they fit in a
-      stack of SignalConv (Keras' "same" shifts with the size's parity where a stride is even);
-    - compute unequal strides, and ``channels_first`` on a CPU;
-    - start the bias at zeros, as documented, where ``bias_initializer=None``.
-
-    Sizes, for n inputs: ``valid`` (n - (k - 1) dilation - 1) // stride + 1, else ceil(n / stride).
+    constraints are those of Keras' layer, which is the base class.
 
     Source: Chollet, "Xception: deep learning with depthwise separable convolutions" (CVPR 2017).
-
-    Raises:
-        ValueError: naming the argument, its value and what is allowed: sizes, strides, dilation or
-            depth_multiplier that are not positive integers; strides and dilation_rate both above
-            1; unknown padding ("causal" is for one dimension) or data_format; inputs of another
-            rank, without static channels, or too small.
+    Arguments: README.md beside this file. Raises ValueError, saying what is allowed.
     """
 
     _paddings: tuple[str, ...] = PADDINGS
@@ -128,7 +115,7 @@ class _SeparableConv:
 
 @keras.utils.register_keras_serializable(package="codec")
 class SeparableConv1D(_SeparableConv, keras.layers.SeparableConv1D):
-    """[B, W, C] -> [B, W', filters]; arguments: see `_SeparableConv`. Also ``padding="causal"``.
+    """[B, W, C] -> [B, W', filters]; arguments: README.md beside this file.
 
     >>> SeparableConv1D(8, 3, strides=2, padding="same_zeros")(tf.zeros([1, 9, 4])).shape
     TensorShape([1, 5, 8])
@@ -139,7 +126,7 @@ class SeparableConv1D(_SeparableConv, keras.layers.SeparableConv1D):
 
 @keras.utils.register_keras_serializable(package="codec")
 class SeparableConv2D(_SeparableConv, keras.layers.SeparableConv2D):
-    """[B, H, W, C] -> [B, H', W', filters]; arguments: see `_SeparableConv`.
+    """[B, H, W, C] -> [B, H', W', filters]; arguments: README.md beside this file.
 
     >>> SeparableConv2D(8, 3, strides=(1, 2), padding="same_reflect")(tf.zeros([1, 9, 9, 4])).shape
     TensorShape([1, 9, 5, 8])

@@ -12,38 +12,18 @@ from codec.models.layers.resampling import PADDINGS, Axis, resample
 
 
 class _SignalConv(SavesParameters):
-    """What the three ranks have in common; arguments and errors are documented here.
+    """What the three ranks have in common: [B, *spatial, C] -> [B, *spatial', output channels].
 
-    In order: upsampling by ``strides_up`` (zeros between samples), convolution or correlation
-    (``corr``), downsampling by ``strides_down``, bias, activation. The kernel's centre is at
-    ``support // 2``, so the first output lies on the first input whatever the sizes (``same_*``):
-    a decoder's size is a known function of its latents' size. All arguments are those of the
-    ``tfc.SignalConv`` that is the base class; beyond it, these classes
+    Upsampling, convolution or correlation, downsampling, bias, activation, with the kernel's centre
+    at support // 2; arguments are those of the ``tfc.SignalConv`` that is the base class.
 
-    - upsample in phases (see `resampling`) where that is faster than tfc's transposed convolution,
-      and cover what tfc leaves out: even kernels under upsampled correlation, every
-      ``channel_separable`` combination, ``channels_first`` on a CPU;
-    - train the default ``kernel_parameter="rdft"`` in 3-D, and save it to every Keras format;
-    - take a plain function as ``kernel_parameter`` or ``bias_parameter`` in a ``tf.function``;
-    - check the shape of a given kernel or bias.
-
-    Lengths, for n inputs, support K, up u, down d: L = n u (``extra_pad_end``, the default of
-    ``same_*``) or (n - 1) u + 1; then ceil(L / d), or for ``valid`` (L - K) // d + 1.
-
-    Source: Balle, Minnen et al., "Nonlinear transform coding" (2020), and the documentation of
-    tensorflow-compression 2.14.
-
-    Raises:
-        ValueError: naming the argument, its value and what is allowed: sizes and strides that are
-            not positive integers, one for each axis; an unknown padding, data_format or parameter;
-            inputs of the wrong rank, without a static number of channels, or too small for the
-            padding; a given kernel or bias of the wrong shape.
-        RuntimeError: if an attribute is set after the layer was built.
+    Source: Balle, Minnen et al., "Nonlinear transform coding" (2020).
+    Arguments: README.md beside this file. Raises ValueError, saying what is allowed, and
+    RuntimeError if an attribute is set after the layer was built.
     """
 
     in_phases = False
-    """Set to True, upsampling is in phases wherever it can be: LiteRT has no convolution like
-    tfc's. The same function of inputs and kernel; may be set at any time."""
+    """Whether upsampling is in phases wherever it can be, as LiteRT wants it; set at any time."""
 
     def __init__(self, filters, kernel_support, corr=False, strides_down=1, strides_up=1,
                  padding="valid", extra_pad_end=None, channel_separable=False,
@@ -120,8 +100,8 @@ class _SignalConv(SavesParameters):
         """Whether upsampling is left to tfc's transposed convolution, unless `in_phases` is set.
 
         On a CPU it wins where few filters are made of many channels, where there are few of both,
-        and by a little in 1-D; see `benchmark`. In 3-D its gradients are so slow for few filters
-        that it is never taken.
+        and by a little in 1-D. In 3-D its gradients are so slow for few filters that it is never
+        taken.
         """
         possible = not (self.channel_separable or self.data_format == "channels_first" or (
             self.corr and any(k % 2 == 0 for k in self.kernel_support)))
@@ -197,7 +177,7 @@ def _serialise(name, parameter):
 
 @tf.keras.utils.register_keras_serializable(package="codec")
 class SignalConv1D(_SignalConv, tfc.SignalConv1D):
-    """1-D signal convolution, [B, W, C] -> [B, W', filters]; arguments: see `_SignalConv`.
+    """1-D signal convolution, [B, W, C] -> [B, W', filters]; arguments: README.md.
 
     >>> SignalConv1D(8, 5, strides_down=4, padding="same_reflect")(tf.zeros([1, 10, 3])).shape
     TensorShape([1, 3, 8])
@@ -206,7 +186,7 @@ class SignalConv1D(_SignalConv, tfc.SignalConv1D):
 
 @tf.keras.utils.register_keras_serializable(package="codec")
 class SignalConv2D(_SignalConv, tfc.SignalConv2D):
-    """2-D signal convolution, [B, H, W, C] -> [B, H', W', filters]; arguments: see `_SignalConv`.
+    """2-D signal convolution, [B, H, W, C] -> [B, H', W', filters]; arguments: README.md.
 
     >>> SignalConv2D(8, 5, strides_up=2, padding="same_zeros")(tf.zeros([1, 4, 6, 3])).shape
     TensorShape([1, 8, 12, 8])
@@ -215,7 +195,7 @@ class SignalConv2D(_SignalConv, tfc.SignalConv2D):
 
 @tf.keras.utils.register_keras_serializable(package="codec")
 class SignalConv3D(_SignalConv, tfc.SignalConv3D):
-    """3-D signal convolution, [B, D, H, W, C] -> [B, D', H', W', filters]; see `_SignalConv`.
+    """3-D signal convolution, [B, D, H, W, C] -> [B, D', H', W', filters]; arguments: README.md.
 
     >>> layer = SignalConv3D(8, 3, corr=True, strides_down=(1, 2, 2), padding="same_zeros")
     >>> layer(tf.zeros([1, 4, 6, 5, 3])).shape

@@ -1,4 +1,4 @@
-"""Training, top to bottom: data, model, optimizer, steps by the clock, checkpoints, export."""
+"""Training, top to bottom: data, model, optimizer, steps by the clock, checkpoints."""
 
 from __future__ import annotations
 
@@ -6,19 +6,20 @@ import csv
 import json
 import math
 import time
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from codec.models.image import PictureModel, uniform
-from codec.models.training import data as pictures
-from codec.models.training import losses
+from codec.models.autoencoder import Autoencoder, uniform
+from codec.models.training import data
 from codec.models.training.optimizer import Optimizer
 from codec.models.zoo import InstalledModel
 
 CHECKPOINT_SECONDS = 180
+SETTINGS = "run.json"       # beside the checkpoint
 LOG_STEPS = 50
 METRICS = ("loss", "bpp", "mse", "norm")
 WARM_UP = 0.02              # share of the schedule
@@ -31,29 +32,46 @@ RATE_CROPS = 16
 class Trainer(tf.Module):
     """The train step and all it changes."""
 
-    def __init__(self, model: PictureModel, adam: float, muon: float):
+    def __init__(self, model: Autoencoder, adam: float, muon: float):
         super().__init__(name="trainer")
         self.model = model
-        self.optimizer = Optimizer(model.weights(), adam, muon)
+        self.optimizer = Optimizer(model, adam, muon)
 
-    def step(self, images, step, seed, rate, keep):
-        """images uint8 [B, P, P, 3] -> metrics float32 [4]: loss, bpp, mse, gradient norm.
+    def key(self, seed, step):
+        """Where the random numbers of a step begin: crops take two streams, qualities one, then
+        the model its own."""
+        return tf.stack([seed, step * (3 + self.model.seeds)])
+
+    def step(self, signals, step, seed, rate, keep):
+        """signals [B, *patch, C] in 0..255 -> metrics float32 [4]: loss, bpp, mse, gradient norm.
 
         A pure function of its arguments and the optimizer's state: noise and qualities are drawn
         from (seed, step). It compiles whole under XLA.
         """
-        key = tf.stack([seed, step * 16])
-        images = tf.cast(images, tf.float32)
-        batch = images.shape[0]             # each sample has a share of the qualities to itself
+        key = self.key(seed, step)
+        signals = tf.cast(signals, tf.float32)
+        batch = signals.shape[0]            # each sample has a share of the qualities to itself
         share = (tf.range(batch, dtype=tf.float32) + uniform([batch], key + [0, 2])) / batch
         q = quality_at(share)
         with tf.GradientTape() as tape:
-            bpp, mse = self.model(images, q, key + [0, 3])
-            loss = losses.rate_distortion(bpp, mse, self.model.config.quality_lambda(q))
+            bpp, mse = self.model(signals, q, key + [0, 3])
+            loss = rate_distortion(bpp, mse, self.model.config.quality_lambda(q))
         weights = self.optimizer.weights
         gradients = dict(zip(weights, tape.gradient(loss, list(weights.values()))))
         norm = self.optimizer.apply(gradients, step, rate, keep)
         return tf.stack([loss, tf.reduce_mean(bpp), tf.reduce_mean(mse), norm])
+
+
+def rate_distortion(bpp, mse, lmbda):
+    """Mean over the batch of (bpp + lambda * mse) / sqrt(lambda / 0.01).
+
+    bpp, mse, lmbda: [B]. The rate at a fixed slope grows about as the square root of lambda, so
+    this weight lets every quality count by its relative saving, as a BD-rate does.
+
+    >>> rate_distortion(tf.constant([0.5]), tf.constant([40.0]), tf.constant([0.01])).numpy().item()
+    0.8999999761581421
+    """
+    return tf.reduce_mean((bpp + lmbda * mse) * tf.math.rsqrt(lmbda / 0.01))
 
 
 def quality_at(share):
@@ -76,9 +94,11 @@ def schedule(done: float) -> float:
     return min(1.0, done / WARM_UP) * (FLOOR + (1 - FLOOR) * 0.5 * (1 + math.cos(math.pi * done)))
 
 
-def train(config, source, out, *, minutes: float | None = None, start: InstalledModel | None = None,
-          resume: bool = False, bfloat16: bool = False, seed: int = 1, console=None):
-    """Trains config.MODEL on the pictures of `source`; leaves checkpoint, log.csv, curves in `out`.
+def train(config, source: Callable[[tuple[int, ...], int], Iterable[np.ndarray]], out, *,
+          minutes: float | None = None, start: InstalledModel | None = None, resume: bool = False,
+          bfloat16: bool = False, seed: int = 1, console=None):
+    """Trains config.MODEL on source(patch, seed), arrays [*spatial, C]; leaves checkpoint, log.csv,
+    curves in `out`.
 
     The schedule follows the clock, so that a run always ends annealed; a resumed run goes on where
     its checkpoint stood, and `start` is a model whose weights are there from the beginning. With
@@ -86,27 +106,19 @@ def train(config, source, out, *, minutes: float | None = None, start: Installed
     Returns the model with its averaged weights, and facts for model.json.
 
     Raises:
-        FileNotFoundError, ValueError: see data.load; also if there is no checkpoint to resume from,
-            or one that would be overwritten.
+        FileNotFoundError, ValueError: if there is no checkpoint to resume from, or one that would
+            be overwritten; see data.pack.
         FloatingPointError: after 100 steps in a row whose gradient was not finite.
     """
-    out = Path(out)
-    checkpoint = out / "checkpoint.npz"
-    if resume and start:
-        raise ValueError("a resumed run goes on with its own weights: start and resume exclude "
-                         "each other")
-    if resume and not checkpoint.exists():
-        raise FileNotFoundError(f"{checkpoint}: no checkpoint to resume from")
-    if checkpoint.exists() and not resume:
-        raise ValueError(f"{checkpoint} exists: resume that run, or choose another folder")
-    out.mkdir(parents=True, exist_ok=True)
-    record = out / "run.json"
-    run = json.loads(record.read_text()) if resume else settings(config, start, seed, bfloat16)
-    run["minutes"], seed = minutes or run["minutes"], run["seed"]
-    record.write_text(json.dumps(run))
-    data, table = (tf.constant(v) for v in pictures.load(source, run["patch"], seed))
+    checkpoint = Path(out) / "checkpoint.npz"
+    settings = _begin(checkpoint, resume, start) or settings_of(config, start, seed, bfloat16)
+    settings["minutes"], seed = minutes or settings["minutes"], settings["seed"]
+    checkpoint.with_name(SETTINGS).write_text(json.dumps(settings))
+    batch, patch = settings["batch"], config.MODEL.rank * (settings["patch"],)
+    samples, table, channels = data.pack(source(patch, seed), patch)
+    samples, table = tf.constant(samples), tf.constant(table)
     tf.keras.utils.set_random_seed(seed)
-    trainer = build(config, run)
+    trainer = build(config, settings)
     if start:
         begin_with(trainer.optimizer, start)
     optimizer = trainer.optimizer
@@ -114,15 +126,15 @@ def train(config, source, out, *, minutes: float | None = None, start: Installed
 
     @tf.function
     def step(number, rate, keep):
-        images = pictures.crops(data, table, tf.stack([seed, number * 16]), run["batch"],
-                                run["patch"])
-        return trainer.step(images, number, seed, rate, keep)
+        signals = data.crops(samples, table, channels, trainer.key(seed, number), batch, patch)
+        return trainer.step(signals, number, seed, rate, keep)
 
-    total, bad, first = 60 * run["minutes"], 0, number
+    total, bad, first = 60 * settings["minutes"], 0, number
     begun = saved = time.time() - spent
-    with Record(out, resume, total, console) as log:
+    with Log(Path(out), resume, total, console) as log:
         while (now := time.time()) - begun < total:
-            rate, keep = schedule((now - begun) / total), min(run["ema"], 1 - 10 / (10 + number))
+            rate = schedule((now - begun) / total)
+            keep = min(settings["ema"], 1 - 10 / (10 + number))
             metrics = step(tf.constant(number), tf.constant(rate, tf.float32),
                            tf.constant(keep, tf.float32)).numpy()
             if number == first:             # the first call traces: not the schedule's time
@@ -138,27 +150,40 @@ def train(config, source, out, *, minutes: float | None = None, start: Installed
     save(optimizer, checkpoint, number, total)
     for name, v in optimizer.weights.items():
         v.assign(optimizer.average[name])
-    images = pictures.crops(data, table, tf.constant([seed, -1]), RATE_CROPS, run["patch"])
-    return trainer.model, {"bpp": rate_range(trainer.model, images), "training": {
-        **run, "steps": number, "pictures": len(table)}}
+    signals = data.crops(samples, table, channels, tf.constant([seed, -1]), RATE_CROPS, patch)
+    return trainer.model, {"bpp": rate_range(trainer.model, signals), "training": {
+        **settings, "steps": number, f"{config.MEDIUM}s": len(table)}}
 
 
-def settings(config, start: InstalledModel | None, seed: int, bfloat16: bool = False) -> dict:
+def _begin(checkpoint: Path, resume: bool, start: InstalledModel | None) -> dict | None:
+    """Makes the folder of a run, or the settings of the one that goes on there."""
+    if resume and start:
+        raise ValueError("a resumed run goes on with its own weights: start and resume exclude "
+                         "each other")
+    if resume and not checkpoint.exists():
+        raise FileNotFoundError(f"{checkpoint}: no checkpoint to resume from")
+    if checkpoint.exists() and not resume:
+        raise ValueError(f"{checkpoint} exists: resume that run, or choose another folder")
+    checkpoint.parent.mkdir(parents=True, exist_ok=True)
+    return json.loads(checkpoint.with_name(SETTINGS).read_text()) if resume else None
+
+
+def settings_of(config, start: InstalledModel | None, seed: int, bfloat16: bool = False) -> dict:
     """What a run is made of; kept beside its checkpoint, so that it goes on as it began."""
-    run = {**config.TRAINING, "seed": seed, "bfloat16": bfloat16}
+    settings = {**config.TRAINING, "seed": seed, "bfloat16": bfloat16}
     if start:
-        run |= {"start": start.info["sha256"][:8], "adam": START_RATE * run["adam"],
-                "muon": START_RATE * run["muon"]}
-    return run
+        settings |= {"start": start.info["sha256"][:8], "adam": START_RATE * settings["adam"],
+                     "muon": START_RATE * settings["muon"]}
+    return settings
 
 
-def build(config, run: dict) -> Trainer:
+def build(config, settings: dict) -> Trainer:
     """A new model and its optimizer, in the arithmetic of the run."""
     before = tf.keras.mixed_precision.global_policy()
     tf.keras.mixed_precision.set_global_policy(
-        "mixed_bfloat16" if run["bfloat16"] else "float32")
+        "mixed_bfloat16" if settings["bfloat16"] else "float32")
     try:
-        return Trainer(PictureModel(config.MODEL), run["adam"], run["muon"])
+        return Trainer(Autoencoder(config.MODEL), settings["adam"], settings["muon"])
     finally:
         tf.keras.mixed_precision.set_global_policy(before)
 
@@ -178,12 +203,12 @@ def begin_with(optimizer: Optimizer, start: InstalledModel) -> None:
         optimizer.average[n].assign(optimizer.weights[n])
 
 
-class Record:
+class Log:
     """log.csv, TensorBoard and the progress bar of a run: means over LOG_STEPS steps."""
 
     def __init__(self, out: Path, resume: bool, seconds: float, console):
-        self.log = open(out / "log.csv", "a" if resume else "w", newline="")    # noqa: SIM115
-        self.rows = csv.writer(self.log)
+        self.file = open(out / "log.csv", "a" if resume else "w", newline="")    # noqa: SIM115
+        self.rows = csv.writer(self.file)
         if not resume:
             self.rows.writerow(["step", "minutes", *METRICS])
         self.board = tf.summary.create_file_writer(str(out / "tensorboard"))
@@ -192,13 +217,13 @@ class Record:
         self.task = self.bar.add_task("first step", total=seconds)
         self.sums: list[np.ndarray] = []
 
-    def __enter__(self) -> Record:
+    def __enter__(self) -> Log:
         self.bar.start()
         return self
 
     def __exit__(self, *_):
         self.bar.stop()
-        self.log.close()
+        self.file.close()
         self.board.close()
 
     def add(self, step: int, seconds: float, metrics: np.ndarray) -> None:
@@ -207,7 +232,7 @@ class Record:
             return
         mean, self.sums = np.nanmean(self.sums, 0), []
         self.rows.writerow([step, round(seconds / 60, 2), *(round(float(m), 5) for m in mean)])
-        self.log.flush()
+        self.file.flush()
         with self.board.as_default(step):
             for name, value in zip(METRICS, mean):
                 tf.summary.scalar(name, value)
@@ -215,10 +240,10 @@ class Record:
                         description=f"step {step}  loss {mean[0]:.3f}")
 
 
-def rate_range(model: PictureModel, images) -> list[float]:
-    """Estimated bits per pixel of uint8 pictures [B, H, W, 3] at quality 1 and 100."""
-    images = tf.cast(images, tf.float32)
-    return [round(float(tf.reduce_mean(model(images, tf.fill([len(images)], q))[0])), 3)
+def rate_range(model: Autoencoder, signals) -> list[float]:
+    """Estimated bits per pixel of signals [B, *spatial, C] at quality 1 and 100."""
+    signals = tf.cast(signals, tf.float32)
+    return [round(float(tf.reduce_mean(model(signals, tf.fill([len(signals)], q))[0])), 3)
             for q in (0.0, 1.0)]
 
 

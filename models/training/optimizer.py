@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
-
+import numpy as np
 import tensorflow as tf
 
+from codec.models.autoencoder import Autoencoder
+from codec.models.learning import Learning
+
 MOMENTUM, BETA_1, BETA_2, CLIP = 0.95, 0.9, 0.999, 1.0
-# What all latents, all pixels or all distributions hang on goes slower: its jitter is theirs
-OUTPUTS = re.compile(r".*/linear|synthesis/patches/\w+|hyper_synthesis/\w+_2|"
-                     r"(context|quarter)_\d/\w+_1")
 SLOW_ADAM, SLOW_MUON = 0.1, 0.3
 
 
@@ -34,24 +33,21 @@ def orthogonalise(gradient):
     return tf.matmul(x, product) if tall else tf.matmul(product, x)
 
 
-def muon(kernel):
-    """The step for a kernel [h, w, inputs, outputs] of averaged gradients, as large as Adam's.
+def muon(kernel, how: Learning):
+    """The step for a kernel [*support, inputs, outputs] of averaged gradients, as large as Adam's.
 
-    One matrix stands for all taps; but one for each tap of a 2x2 kernel, which upsamples, and one
-    for each of the four phases where depth_to_space upsamples (outputs are four times the inputs).
-    Scaled by 0.2 sqrt(max(rows, columns)) (Liu et al., 2025), so that one rate suits every shape.
+    It is seen as the matrices that `Learning` speaks of. Scaled by 0.2 sqrt(max(rows, columns))
+    (Liu et al., 2025), so that one rate suits every shape.
 
-    >>> steps = [muon(tf.eye(8, batch_shape=[k, k])) for k in (1, 2)]
+    >>> steps = [muon(tf.eye(8, batch_shape=2 * [k]), Learning(taps=k > 1)) for k in (1, 2)]
     >>> [round(float(tf.sqrt(tf.reduce_mean(step**2))), 1) for step in steps]
     [0.2, 0.2]
     """
-    height, _, inputs, outputs = kernel.shape
-    if height == 2:
-        return _scaled(kernel)
-    phases = 4 if outputs == 4 * inputs else 1
-    blocks = tf.reshape(kernel, [-1, phases, outputs // phases])
-    update = _scaled(tf.transpose(blocks, [1, 0, 2]))
-    return tf.reshape(tf.transpose(update, [1, 0, 2]), kernel.shape)
+    *support, _, outputs = kernel.shape
+    taps = int(np.prod(support)) if how.taps else 1
+    blocks = tf.reshape(kernel, [taps, -1, how.phases, outputs // how.phases])
+    update = _scaled(tf.transpose(blocks, [0, 2, 1, 3]))
+    return tf.reshape(tf.transpose(update, [0, 2, 1, 3]), kernel.shape)
 
 
 def _scaled(matrices):
@@ -59,25 +55,23 @@ def _scaled(matrices):
 
 
 class Optimizer(tf.Module):
-    """Updates the variables of a model by their gradients.
+    """Updates the variables of a model by their gradients, each as the model says that it learns.
 
-    Muon takes the kernels in the middle of a network; Adam takes the layers next to the pixels,
-    depthwise kernels, biases, gains, priors and the linear path; OUTPUTS go slower.
+    Muon takes the kernels in the middle of a network; Adam takes the layers next to the samples,
+    depthwise kernels, biases, gains, priors and the linear path; and all, where Muon's rate is 0.
     """
 
-    def __init__(self, weights: dict[str, tf.Variable], adam: float, muon: float):
+    def __init__(self, model: Autoencoder, adam: float, muon: float):
         super().__init__(name="optimizer")
         self.rates = adam, muon
-        self.weights = weights
-        zeros = {n: tf.zeros_like(v) for n, v in weights.items()}
+        self.weights = model.weights()
+        self.learning = {n: how._replace(muon=how.muon and muon > 0)
+                         for n, how in model.learning().items()}
+        zeros = {n: tf.zeros_like(v) for n, v in self.weights.items()}
         self.first = {n: tf.Variable(z, trainable=False) for n, z in zeros.items()}
         self.second = {n: tf.Variable(z, trainable=False) for n, z in zeros.items()
-                       if not self.is_matrix(n)}
-        self.average = {n: tf.Variable(v, trainable=False) for n, v in weights.items()}
-
-    def is_matrix(self, name: str) -> bool:
-        v = self.weights[name]
-        return v.shape.rank == 4 and min(v.shape[2:]) > 1 and not name.endswith("patches/kernel")
+                       if not self.learning[n].muon}
+        self.average = {n: tf.Variable(v, trainable=False) for n, v in self.weights.items()}
 
     def state(self) -> dict[str, tf.Variable]:
         """Everything that must be kept to go on: weights, moments, averages."""
@@ -97,16 +91,16 @@ class Optimizer(tf.Module):
         adam = rate * self.rates[0] * tf.sqrt(1 - BETA_2**t) / (1 - BETA_1**t)
         for name, v in self.weights.items():
             g = tf.where(finite, gradients[name] * scale, 0.0)
-            m, output = self.first[name], OUTPUTS.fullmatch(name)
-            if self.is_matrix(name):
+            m, how = self.first[name], self.learning[name]
+            if how.muon:
                 m.assign(MOMENTUM * m + (1 - MOMENTUM) * g)
-                own = SLOW_MUON if output else 1.0
-                change = own * rate * self.rates[1] * muon(MOMENTUM * m + (1 - MOMENTUM) * g)
+                own = SLOW_MUON if how.slow else 1.0
+                change = own * rate * self.rates[1] * muon(MOMENTUM * m + (1 - MOMENTUM) * g, how)
             else:
                 s = self.second[name]
                 m.assign(BETA_1 * m + (1 - BETA_1) * g)
                 s.assign(BETA_2 * s + (1 - BETA_2) * g * g)
-                own = SLOW_ADAM if output else 1.0
+                own = SLOW_ADAM if how.slow else 1.0
                 change = own * adam * m / (tf.sqrt(s) + 1e-7)
             v.assign_sub(change)
             self.average[name].assign(keep * self.average[name] + (1 - keep) * v)

@@ -25,42 +25,45 @@ import numpy as np
 import tensorflow as tf
 
 from codec.models import zoo
-from codec.models.training import data as pictures
-from codec.models.training import loop
+from codec.models.training import data, loop
 from codec.models.training.run import configuration
 
 ARGUMENTS = ("step0", "seed", "lr", "count", "table", "data")
 FORBIDDEN = ("rng", "conditional", "custom-call", "infeed", "outfeed", "set-dimension-size")
 
 
-def many_steps(trainer: loop.Trainer, run: dict, k: int):
+def many_steps(trainer: loop.Trainer, settings: dict, k: int):
     """K train steps as a function of ARGUMENTS -> metrics float32 [K, 4]."""
-    def one(step, seed, rate, count, table, data):
-        images = pictures.crops(data, table, tf.stack([seed, step * 16]), run["batch"],
-                                run["patch"], count)
-        done = tf.cast(step, tf.float32)
-        return trainer.step(images, step, seed, rate, tf.minimum(run["ema"], 1 - 10 / (10 + done)))
+    c = trainer.model.config
 
-    def steps(step0, seed, lr, count, table, data):
+    def one(step, seed, rate, count, table, samples):
+        signals = data.crops(samples, table, c.samples, trainer.key(seed, step), settings["batch"],
+                             c.rank * (settings["patch"],), count)
+        keep = tf.minimum(settings["ema"], 1 - 10 / (10 + tf.cast(step, tf.float32)))
+        return trainer.step(signals, step, seed, rate, keep)
+
+    def steps(step0, seed, lr, count, table, samples):
         def body(i, out):           # rows are added: a list of tensors would make poorer HLO
-            row = one(step0 + i, seed, lr, count, table, data)
+            row = one(step0 + i, seed, lr, count, table, samples)
             return i + 1, out + tf.one_hot(i, k)[:, None] * row[None]
         start = tf.constant(0), tf.zeros([k, len(loop.METRICS)])
         return tf.while_loop(lambda i, _: i < k, body, start)[1]
     return steps
 
 
-def export(trainer: loop.Trainer, run: dict, out: str | Path, k: int, rows: int, size: int
+def export(trainer: loop.Trainer, settings: dict, out: str | Path, k: int, rows: int, size: int
            ) -> None:
-    """Writes the module of K steps on up to `rows` pictures in `size` bytes.
+    """Writes the module of K steps on up to `rows` signals in `size` bytes.
 
     Raises:
         ValueError: if the step holds an operation that does not run everywhere.
     """
-    special = {"lr": tf.TensorSpec([], tf.float32), "table": tf.TensorSpec([rows, 3], tf.int32),
+    columns = 1 + trainer.model.config.rank
+    special = {"lr": tf.TensorSpec([], tf.float32),
+               "table": tf.TensorSpec([rows, columns], tf.int32),
                "data": tf.TensorSpec([size], tf.uint8)}
     specs = [special.get(name, tf.TensorSpec([], tf.int32)) for name in ARGUMENTS]
-    function = tf.function(many_steps(trainer, run, k), jit_compile=True)
+    function = tf.function(many_steps(trainer, settings, k), jit_compile=True)
     concrete = function.get_concrete_function(*specs)
     lowered = function.experimental_get_compiler_ir(*specs)
     text = lowered(stage="hlo")
@@ -87,8 +90,8 @@ def export(trainer: loop.Trainer, run: dict, out: str | Path, k: int, rows: int,
     with gzip.open(out / "step.hlo.pb.gz", "wb") as file:
         file.write(lowered(stage="hlo_serialized"))
     (out / "manifest.json").write_text(json.dumps(
-        {"params": params, "results": results, "k": k, "batch": run["batch"],
-         "patch": run["patch"], "run": run}, indent=1))
+        {"params": params, "results": results, "k": k, "batch": settings["batch"],
+         "patch": settings["patch"], "run": settings}, indent=1))
     np.savez(out / "init.npz", **init,
              **{n: v.numpy().astype(np.float16) for n, v in state.items() if n.startswith("w/")})
 
@@ -134,12 +137,12 @@ def main() -> None:
         return
     config = configuration(args.config)
     start = zoo.find(args.start) if args.start else None
-    run = loop.settings(config, start, seed=1, bfloat16=args.bfloat16)
-    run["batch"] = args.batch or run["batch"]
-    trainer = loop.build(config, run)
+    settings = loop.settings_of(config, start, seed=1, bfloat16=args.bfloat16)
+    settings["batch"] = args.batch or settings["batch"]
+    trainer = loop.build(config, settings)
     if start:
         loop.begin_with(trainer.optimizer, start)
-    export(trainer, run, args.module, args.steps, args.pictures, args.bytes)
+    export(trainer, settings, args.module, args.steps, args.pictures, args.bytes)
 
 
 if __name__ == "__main__":

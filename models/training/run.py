@@ -1,37 +1,46 @@
-"""`codec train`: from a configuration's name and a folder of pictures to an installed model."""
+"""`codec train`: from a configuration's name and arrays to train on to an installed model."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Iterable
+from importlib import import_module
 from pathlib import Path
-from types import SimpleNamespace
+from pkgutil import iter_modules
+from types import ModuleType
+
+import numpy as np
 
 from codec.models import zoo
 from codec.models.requirements import need_tensorflow
+from codec.models.training import configs
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 
-def configuration(name: str) -> SimpleNamespace:
-    """MODEL and TRAINING of a config's name; ValueError if there is none."""
-    from codec.models.training.configs import literature, photo
-    if name not in zoo.CONFIGS:
-        raise ValueError(f"config {name!r} is not known; known: {', '.join(zoo.CONFIGS)}")
-    record = photo if name == "photo" else literature
-    return SimpleNamespace(MODEL=zoo.CONFIGS[name], TRAINING=record.TRAINING)
+def configuration(name: str) -> ModuleType:
+    """The module codec.models.training.configs.NAME: MEDIUM, MODEL and TRAINING.
+
+    Raises:
+        ValueError: if there is none, with the names there are.
+    """
+    known = sorted(module.name.replace("_", "-") for module in iter_modules(configs.__path__))
+    if name not in known:
+        raise ValueError(f"config {name!r} is not known; known: {', '.join(known)}")
+    return import_module(f"{configs.__name__}.{name.replace('-', '_')}")
 
 
-def train_and_export(config: str, data: str, out: str, minutes: float | None = None,
-                     start: str | None = None, resume: bool = False, bfloat16: bool = False
-                     ) -> Path:
+def train_and_export(config: str, source: Callable[[tuple[int, ...], int], Iterable[np.ndarray]],
+                     out: str, minutes: float | None = None, start: str | None = None,
+                     resume: bool = False, bfloat16: bool = False) -> Path:
     """Trains, exports, and returns the model's folder, OUT/CONFIG.
 
-    start names an installed model: training begins with those of its weights that fit. bfloat16:
-    see loop.train.
+    source gives the arrays for a patch and a seed; start names an installed model: training begins
+    with those of its weights that fit. bfloat16: see loop.train.
 
     Raises:
         ValueError: for an unknown config, or a duration that is not positive; else see loop.train.
-        zoo.ModelError: if there is no such model to start from.
+        CodecError: if there is no such model to start from.
         ImportError: without TensorFlow.
     """
     found = configuration(config)
@@ -41,10 +50,8 @@ def train_and_export(config: str, data: str, out: str, minutes: float | None = N
     need_tensorflow("training")
     import rich.console
 
+    from codec.models.export import export
     from codec.models.training import loop
-    model, facts = loop.train(found, data, out, minutes=minutes, start=begin,
-                              resume=resume, bfloat16=bfloat16,
-                              console=rich.console.Console(stderr=True))
-    folder = Path(out) / config
-    zoo.export(model, folder, **facts)
-    return folder
+    model, facts = loop.train(found, source, out, minutes=minutes, start=begin, resume=resume,
+                              bfloat16=bfloat16, console=rich.console.Console(stderr=True))
+    return export(model, Path(out) / config, **facts).path

@@ -12,11 +12,12 @@ import pytest
 from PIL import Image
 
 import codec
-from codec import doctor, engines
+from codec import engines
 from codec.models import zoo
 
 pytest.importorskip("ai_edge_litert", reason="LiteRT is not installed")
 KINDS = "litert", "tensorflow"
+MODELS = "factorized", "hyperprior", "mean-scale", "photo"
 
 
 @pytest.mark.parametrize("size", [(200, 300), (16, 16), (1, 1), (33, 250)])
@@ -32,17 +33,21 @@ def test_engines_are_interchangeable(photo, size, tensorflow):
     assert abs(sizes[0] - sizes[1]) <= 4
 
 
-@pytest.mark.parametrize("name", list(zoo.CONFIGS))
+@pytest.mark.parametrize("name", MODELS)
 def test_a_model_just_exported_runs_on_both(photo, small_models, name):
     """Its weights are in params.safetensors alone; the graphs take them from there."""
     model = codec.find_model(str(small_models[name]))
     y = np.random.default_rng(0).normal(0, 9, [5, 6, 24]).astype(np.float32)
-    light, reference = (engines.load(model, name=kind) for kind in KINDS)
-    x = photo[:64, :96]
-    assert np.abs(light.analysis(x) - reference.analysis(x)).max() < 1e-3
-    if model.hyper_synthesis:
-        assert np.abs(light.hyper_analysis(y) - reference.hyper_analysis(y)).max() < 1e-3
-    assert np.abs(light.synthesis(y).astype(int) - reference.synthesis(y)).max() <= 1
+    light, reference = (engines.load(model, 2, kind) for kind in KINDS)
+
+    def difference(transform, x, see=np.asarray):
+        one, other = (see(engine.run(transform, x)) for engine in (light, reference))
+        assert one.shape == other.shape
+        return np.abs(one - other).max()
+    assert difference("analysis", photo[:64, :96].astype(np.float32)) < 1e-3
+    if model.coding.hyper_synthesis:
+        assert difference("hyper_analysis", y) < 1e-3
+    assert difference("synthesis", y, np.rint) <= 1
     if model.config.family == "photo":      # balle's upsampling kernels are there in phases too
         assert Path(model.path, zoo.GRAPHS).stat().st_size < 0.5 * sum(
             Path(model.path, name).stat().st_size for name in zoo.FILES)
@@ -50,15 +55,32 @@ def test_a_model_just_exported_runs_on_both(photo, small_models, name):
 
 def test_auto_is_litert_for_every_model(small_models, photo):
     for name, folder in small_models.items():
-        assert engines.load(codec.find_model(str(folder))).name == "litert", name
-    with pytest.raises(codec.CodecError, match="known: auto, litert, tensorflow"):
-        engines.load(codec.find_model("photo"), name="onnx")
+        model = codec.find_model(str(folder))
+        assert engines.choose(model) == engines.load(model, 1).name == "litert", name
+    with pytest.raises(codec.CodecError, match="known: auto, litert, tensorflow") as told:
+        engines.load(codec.find_model("photo"), 1, "onnx")
+    assert told.value.kind == "usage"
 
 
-@pytest.mark.parametrize("fault, message", [
-    ("cut", "transforms.zip is damaged"), ("flip", "transforms.zip is damaged"),
-    ("remove", "No such file"), ("other", "transforms.zip is damaged")])
-def test_damaged_graphs_get_one_line(photo, tmp_path, fault, message):
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_result_is_the_callers_own(photo, kind, tensorflow):
+    """Windows of several sizes one after the other; results are changed in place."""
+    engine = engines.load(codec.find_model("photo"), 1, kind)
+    assert (engine.name, engine.threads) == (kind, 1)
+    windows = [photo[:height, :width].astype(np.float32)
+               for height, width in [(64, 96), (32, 32), (64, 96)]]
+    first, small, again = (engine.run("analysis", window) for window in windows)
+    assert first.shape == again.shape == (4, 6, 384) and small.shape == (2, 2, 384)
+    assert first.dtype == np.float32 and (first == again).all()
+    again[:] = 0
+    assert (engine.run("analysis", windows[0]) == first).all() and first.any()
+
+
+@pytest.mark.parametrize("fault, message, kind", [
+    ("cut", "transforms.zip is damaged", "damaged"),
+    ("flip", "transforms.zip is damaged", "damaged"), ("remove", "No such file", "missing"),
+    ("other", "transforms.zip is damaged", "damaged")])
+def test_damaged_graphs_get_one_line(photo, tmp_path, fault, message, kind):
     folder = Path(shutil.copytree(zoo.find("photo").path, tmp_path / "model"))
     path = folder / zoo.GRAPHS
     blob = bytearray(path.read_bytes())
@@ -72,6 +94,7 @@ def test_damaged_graphs_get_one_line(photo, tmp_path, fault, message):
     with pytest.raises(codec.CodecError, match=message) as told:
         codec.compress(photo, model=str(folder), engine="litert")
     assert "\n" not in str(told.value) and "--engine tensorflow" in str(told.value)
+    assert told.value.kind == kind
 
 
 def test_the_reference_engine_needs_no_graphs(photo, tmp_path, tensorflow):
@@ -128,26 +151,6 @@ def test_what_is_not_installed_gets_one_line(tmp_path, photo, package, arguments
     assert done.stderr.startswith("codec: error: ") and hint in done.stderr
 
 
-@pytest.mark.parametrize("version, hint", [
-    ((3, 10), "python -m pip install tensorflow==2.14.1 tensorflow-compression==2.14.1 "
-              "tensorflow-probability==0.22.1"),
-    ((3, 11), "python -m pip install tensorflow==2.14.1 "),
-    ((3, 13), "for Python 3.10 and 3.11; this is Python 3.13")])
-def test_layers_say_what_to_install_and_on_which_python(version, hint):
-    done = run(f"import codec; sys.version_info = (*{version}, 0)\n"
-               "try: import codec.models.layers\nexcept ImportError as error: print(error)",
-               missing=("tensorflow",))
-    assert done.stdout.startswith("codec.models.layers needs TensorFlow") and hint in done.stdout
-    assert done.stdout.count("\n") == 1
-
-
-def test_the_hint_names_what_the_extra_installs():
-    from codec.models.requirements import TENSORFLOW
-    project = (Path(__file__).parents[2] / "pyproject.toml").read_text()
-    for package, version in TENSORFLOW.items():
-        assert f"\"{package}=={version}; python_version < '3.12'\"" in project
-
-
 @pytest.mark.skipif(platform.machine() != "x86_64", reason="AVX is of x86-64")
 def test_a_processor_without_avx_gets_one_line(tmp_path, monkeypatch, photo, tensorflow):
     from codec.models import requirements
@@ -156,7 +159,8 @@ def test_a_processor_without_avx_gets_one_line(tmp_path, monkeypatch, photo, ten
     processors.write_text("flags : fpu sse sse2 avx avx2\n")
     assert engines.why_not("tensorflow") == ""
     processors.write_text("flags : fpu sse sse2 ssse3 sse4_2\n")
-    with pytest.raises(codec.CodecError, match=r"tensorflow does not run: .* lacks the AVX"):
-        engines.load(codec.find_model("photo"), name="tensorflow")
-    assert "lacks the AVX" in doctor.examine()["engine tensorflow"]
+    with pytest.raises(codec.CodecError,
+                       match=r"tensorflow does not run: .* lacks the AVX") as told:
+        engines.load(codec.find_model("photo"), 1, "tensorflow")
+    assert told.value.kind == "missing"
     assert len(codec.compress(photo[:16, :16])) > 0         # LiteRT runs without

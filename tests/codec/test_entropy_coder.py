@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from codec import entropy_coder
-from codec.errors import CodecError
+from codec.models.errors import CodecError
 
 TABLES = SimpleNamespace(
     frequencies=(np.array([2**24 - 3, 1, 2]), np.array([2**22, 2**22, 2**22, 2**22]),

@@ -8,7 +8,8 @@ import pytest
 from threadpoolctl import threadpool_info
 
 import codec
-from codec import parallel, pipeline
+from codec import parallel
+from codec.media import picture
 
 
 @pytest.mark.parametrize("threads, items, most", [(1, 5, 1), (2, 6, 2), (3, 2, 2)])
@@ -53,7 +54,7 @@ def test_matrix_products_take_the_cores_that_are_left():
 
 
 def test_any_number_of_threads_gives_the_same_file(photo, monkeypatch):
-    monkeypatch.setattr(pipeline, "TILE", 64)
+    monkeypatch.setattr(picture, "TILE", 64)
     files = [codec.compress(photo, quality=50, threads=threads) for threads in (1, 2, 5)]
     assert files[0] == files[1] == files[2] and codec.info(files[0])["tiles"] == 20
     pictures = [codec.decompress(files[0], threads=threads).pixels for threads in (1, 2, 5)]

@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 import codec
-from codec.eval import baselines, demo, metrics
+from codec.eval import demo, metrics
 
 
 def test_demo_leaves_a_page_that_needs_nothing_else(tmp_path, capsys, photo):
@@ -31,13 +31,3 @@ def test_demo_leaves_a_page_that_needs_nothing_else(tmp_path, capsys, photo):
 def test_demo_errors_name_the_picture(tmp_path):
     with pytest.raises(codec.CodecError, match=r"none\.png: No such file"):
         demo.run(str(tmp_path / "none.png"), tmp_path, 50)
-
-
-@pytest.mark.parametrize("name", demo.RIVALS)
-def test_a_rival_at_equal_psnr_is_its_smallest_such_file(name, photo):
-    rival = baselines.RIVALS[name]
-    files = [rival.encode(photo, quality) for quality in range(1, 101)]
-    reaching = [blob for blob in files if metrics.psnr(photo, rival.decode(blob)) >= 33]
-    assert 0 < len(reaching) < 100
-    assert baselines.smallest(rival, photo, 33.0) == reaching[0]
-    assert baselines.smallest(rival, photo, 99.0) is None

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow_compression as tfc
 
-from codec.models import priors
+from codec.models import priors, rules
 from codec.models.priors import TOTAL, Tables
 
 
@@ -14,7 +14,7 @@ def test_logistic_tables_are_the_logistic():
     for index in (0, 20, 40, 63):
         row, offset = tables.frequencies[index], tables.offsets[index]
         assert row.sum() == TOTAL and row.min() >= 1
-        at_zero = tanh(np.pi / np.sqrt(3) * 0.25 / np.exp(priors.log_scale(index)))
+        at_zero = tanh(np.pi / np.sqrt(3) * 0.25 / np.exp(rules.log_scale(index)))
         assert row[-offset] / TOTAL == pytest.approx(at_zero, rel=5e-3)
         assert (row[:-1] == row[-2::-1]).all()
 

@@ -1,0 +1,172 @@
+"""What `codec` does for who calls it: which medium, which model, which engine; then the medium."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import BytesIO
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+from PIL import Image
+
+from codec import bitstream, engines, files, latents, media, parallel
+from codec.bitstream import Header, Reader, Section
+from codec.media.picture import Picture
+from codec.models import zoo
+from codec.rate_control import Target
+
+DEFAULT_QUALITY = 75.0
+MAX_PIXELS = 1 << 27
+
+
+def compress(source, *, quality: float | None = None, size: int | None = None,
+             bpp: float | None = None, psnr: float | None = None, model: str | None = None,
+             threads: int | None = None, max_pixels: int = MAX_PIXELS,
+             engine: str = "auto") -> bytes:
+    """A picture -> the bytes of its .tfci file.
+
+    Give at most one of quality (1..100; 75 if none is given), size (bytes, never exceeded), bpp
+    (bits per pixel, never exceeded) and psnr (dB, reached or passed). model: an installed name,
+    or the folder of a model; engine: "litert", "tensorflow", or "auto", the first that is there.
+
+    >>> blob = compress(np.full([20, 30, 3], 200, np.uint8), quality=50)
+    >>> decompress(blob).pixels.shape
+    (20, 30, 3)
+    """
+    target, value = target_of(quality, size, bpp, psnr), read_picture(source, max_pixels)
+    medium, out = media.of_value(value), BytesIO()
+    runs = engine_for(find_model(model or medium.DEFAULT_MODEL), threads, engine)
+    bitstream.write(out, medium.compress(value, target, runs))
+    return out.getvalue()
+
+
+def target_of(quality: float | None = None, size: int | None = None, bpp: float | None = None,
+              psnr: float | None = None) -> Target:
+    """The one that is given, or the default quality; CodecError for several."""
+    if quality is size is bpp is psnr is None:
+        quality = DEFAULT_QUALITY
+    return Target(quality, size, bpp, psnr)
+
+
+def decompress(source, *, crop: tuple[int, int, int, int] | None = None, model: str | None = None,
+               threads: int | None = None, max_pixels: int = MAX_PIXELS,
+               engine: str = "auto") -> Picture:
+    """A .tfci file (path or bytes) -> its picture, or the crop (x, y, width, height) of it.
+
+    model: a folder to search besides the installed models; engine: see `compress`.
+    """
+    with _reader(source) as reader:
+        header, sections = _begin(reader, max_pixels)
+        runs = engine_for(_model_of(header, model), threads, engine)
+        return media.of_header(header).decompress(header, sections, runs, crop)
+
+
+def info(source) -> dict:
+    """What is in a .tfci file, bytes by section; checks the checksums, runs no network.
+
+    >>> info(compress(np.zeros([16, 32, 3], np.uint8)))["width"]
+    32
+    """
+    sizes: dict[str, int] = {}
+
+    def counted(sections: Iterator[Section]) -> Iterator[Section]:
+        for section in sections:
+            sizes[section.type] = sizes.get(section.type, 0) + len(section.payload)
+            yield section
+    with _reader(source) as reader:
+        sections = counted(iter(reader))
+        header = bitstream.read_header(sections)
+        units = bitstream.units(sections, header.tiles, {}, header.medium.units)
+        tiles = sum(len(unit.tiles) for unit in units)
+        return {"media": header.medium.name, **media.of_header(header).info(header),
+                "alpha": bitstream.ALPHA in sizes, "bytes": reader.position,
+                "bpp": 8 * reader.position / header.size, "quality": header.quality,
+                "model": header.model, "weights": header.digest.hex(), "tile": header.tile,
+                "tiles": tiles, "sections": sizes,
+                "framing": reader.position - sum(sizes.values()), "version": reader.version}
+
+
+def verify(source, *, model: str | None = None, max_pixels: int = MAX_PIXELS) -> dict:
+    """Checks every checksum of a .tfci file and decodes it to symbols, exactly, in NumPy.
+
+    Returns {"symbols": how many latents, "sha256": of all of them as little-endian int32}.
+
+    >>> verify(compress(np.zeros([16, 32, 3], np.uint8)))["symbols"]      # 1 x 2 x 384
+    768
+    """
+    with _reader(source) as reader:
+        header, sections = _begin(reader, max_pixels)
+        units = bitstream.units(sections, header.tiles, {}, header.medium.units)
+        return latents.digest(units, header, _model_of(header, model).coding,
+                              threads=parallel.cores())
+
+
+def read_picture(source, max_pixels: int = MAX_PIXELS) -> Picture:
+    """Path, bytes, array, Pillow image or Picture -> Picture."""
+    if isinstance(source, Picture):
+        return source
+    medium = media.module("picture")
+    if isinstance(source, (np.ndarray, Image.Image)):
+        return medium.read(source, max_pixels)
+    with _opened(source) as file:
+        return medium.read(files.read_all(file, bitstream.MAX_BYTES), max_pixels)
+
+
+def find_model(name: str) -> zoo.InstalledModel:
+    """An installed model by its name, or the model in a folder; its weights are whole."""
+    model = zoo.find(name)
+    model.check()
+    return model
+
+
+def installed_models() -> list[dict]:
+    """What is installed: each model's model.json."""
+    return [model.info for model in zoo.installed()]
+
+
+def engine_for(model: zoo.InstalledModel, threads: int | None = None, engine: str = "auto"
+               ) -> engines.Engine:
+    """What runs a model's transforms; made once in a process for the same wishes."""
+    threads = threads or parallel.cores()
+    key = model.path, engines.choose(model, engine), threads
+    if key not in _engines:             # of two at once, the first to be ready serves both
+        _engines.setdefault(key, engines.load(model, threads, key[1]))
+    return _engines[key]
+
+
+_engines: dict[tuple, engines.Engine] = {}
+
+
+def _begin(reader: Reader, max_pixels: int) -> tuple[Header, Iterator[Section]]:
+    """The header, if what it announces is not too large, and the sections after it."""
+    sections = iter(reader)
+    header = bitstream.read_header(sections)
+    bitstream.check_size(header.shape, max_pixels)
+    return header, sections
+
+
+def _model_of(header: Header, extra: str | None) -> zoo.InstalledModel:
+    model = zoo.find_digest(header.model, header.digest, extra)
+    model.check()
+    return model
+
+
+@contextmanager
+def _reader(source) -> Iterator[Reader]:
+    with _opened(source) as file:
+        yield Reader(file)
+
+
+@contextmanager
+def _opened(source) -> Iterator[BinaryIO]:
+    """A path, the bytes of a file, or an open file."""
+    if hasattr(source, "read"):
+        yield source
+        return
+    if isinstance(source, (bytes, bytearray, memoryview)):
+        yield BytesIO(source)
+        return
+    with files.opened(Path(source)) as file:        # "-" too is a file's name here
+        yield file

@@ -1,0 +1,87 @@
+"""What `codec train` trains on: files, read by the medium that compresses such files."""
+
+from __future__ import annotations
+
+import random
+import tarfile
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from codec import media
+from codec.api import MAX_PIXELS
+from codec.models.errors import CodecError
+
+SMALLEST = 0.6          # factor that pictures are scaled by
+
+
+def arrays(medium: str, source: str | Path, patch: tuple[int, ...], seed: int
+           ) -> Iterator[np.ndarray]:
+    """The arrays [*spatial, C] of the files of a folder (searched deeply; tar shards in it are
+    opened), or of one tar or file, in the order of their names; those that cannot be read, or with
+    a side under the patch's, are left out.
+
+    Pictures are scaled by a random factor, SMALLEST at least, as far as the patch allows: what
+    lossy files lost, and their softer chroma, mostly goes with it.
+
+    Raises:
+        CodecError: if there is no such folder or file, a tar is damaged, or nothing in it can be
+            trained on.
+    """
+    source, module, found = Path(source), media.module(medium), False
+    if not source.exists():
+        raise CodecError(f"{source}: no such folder or tar", "missing")
+
+    def array_of(blob: bytes, share: float) -> np.ndarray | None:
+        try:
+            array = module.read(blob, MAX_PIXELS).array
+        except CodecError:
+            return None
+        if any(n < p for n, p in zip(array.shape, patch)):
+            return None
+        return _scaled(array, share, patch[0]) if medium == "picture" else array
+
+    shares = iter(random.Random(seed).random, None)
+    blobs = zip(_blobs(source, module.SUFFIXES), shares)
+    with ThreadPoolExecutor(2) as pool:             # Pillow decodes outside the interpreter lock
+        for array in pool.map(lambda pair: array_of(*pair), blobs):
+            if array is not None:
+                found = True
+                yield array
+    if not found:
+        raise CodecError(f"{source}: holds no {medium} of at least {'x'.join(map(str, patch))} "
+                         "samples", "missing")
+
+
+def _blobs(source: Path, suffixes: set[str]) -> Iterator[bytes]:
+    for path in sorted(source.rglob("*")) if source.is_dir() else [source]:
+        if path.suffix == ".tar":
+            try:
+                yield from _members(path, suffixes)
+            except (tarfile.TarError, EOFError):
+                raise CodecError(f"{path}: damaged tar", "damaged") from None
+        elif path.suffix.lower() in suffixes and path.is_file():
+            yield path.read_bytes()
+
+
+def _members(path: Path, suffixes: set[str]) -> Iterator[bytes]:
+    with tarfile.open(path) as tar:
+        for member in tar:
+            if member.isfile() and Path(member.name).suffix.lower() in suffixes:
+                file = tar.extractfile(member)
+                if file is not None:
+                    yield file.read()
+
+
+def _scaled(pixels: np.ndarray, share: float, patch: int) -> np.ndarray:
+    """Pixels scaled by `share` of the way from the least that is allowed to 1."""
+    height, width = pixels.shape[:2]
+    least = max(SMALLEST, patch / min(height, width))
+    scale = least + share * (1 - least)
+    if scale >= 1:
+        return pixels
+    size = [max(patch, round(scale * side)) for side in (width, height)]
+    return np.asarray(Image.fromarray(pixels).resize(size, Image.Resampling.LANCZOS))

@@ -1,0 +1,84 @@
+"""What every medium promises: the same names, and values that come back from its sections."""
+
+import inspect
+
+import numpy as np
+import pytest
+
+import codec
+from codec import bitstream, engines, media
+from codec.rate_control import Target
+
+NAMES = {"KINDS", "SUFFIXES", "DEFAULT_SUFFIX", "DEFAULT_MODEL", "read", "write", "info",
+         "compress", "decompress", "compare"}
+PARAMETERS = {"read": ["source", "limit"], "write": [..., "suffix"], "info": ["header"],
+              "compress": [..., "target", "engine"],
+              "decompress": ["header", "sections", "engine", "part"], "compare": ["a", "b"]}
+
+
+@pytest.fixture(scope="module", params=media.NAMES)
+def medium(request):
+    return media.module(request.param)
+
+
+@pytest.fixture(scope="module")
+def value(medium, photo):
+    """A signal of the medium, read from an array."""
+    arrays = {"picture": photo[:70, :90]}
+    return medium.read(arrays[medium.__name__.rpartition(".")[2]], 1 << 20)
+
+
+@pytest.fixture(scope="module")
+def engine(medium):
+    return codec.engine_for(codec.find_model(medium.DEFAULT_MODEL))
+
+
+def test_it_has_these_names(medium):
+    assert {name for name in NAMES if hasattr(medium, name)} == NAMES
+    for name, expected in PARAMETERS.items():
+        found = list(inspect.signature(getattr(medium, name)).parameters)
+        assert [f if e is not ... else ... for f, e in zip(found, expected)] == expected, name
+        assert len(found) == len(expected), name
+    name = medium.__name__.rpartition(".")[2]
+    assert {byte: row.kind for byte, row in bitstream.MEDIA.items()
+                            if row.name == name} == medium.KINDS
+    assert medium.DEFAULT_SUFFIX in medium.SUFFIXES <= media.suffixes()
+    assert all(suffix == suffix.lower() and suffix[0] == "." for suffix in medium.SUFFIXES)
+
+
+def test_a_value_says_what_it_is(medium, value):
+    assert media.of_value(value) is medium
+    assert value.array.ndim == bitstream.MEDIA[min(medium.KINDS)].rank + 1 and value.notes == []
+
+
+@pytest.mark.parametrize("wish", [{"quality": 50}, {"quality": 97.25}, {"bpp": 1.0}])
+def test_a_value_comes_back_from_its_sections(medium, value, engine, wish):
+    sections = medium.compress(value, Target(**wish), engine)
+    assert iter(sections) is sections                       # one at a time
+    first, *rest = sections
+    assert first.type == bitstream.HEADER
+    header = bitstream.Header.unpack(first.payload)
+    assert header.shape == value.array.shape[:-1] and media.of_header(header) is medium
+    assert medium.info(header)["channels"] in medium.KINDS.values()
+    again = medium.decompress(header, iter(rest), engine)
+    assert again.array.shape == value.array.shape and again.array.dtype == value.array.dtype
+    lost = medium.compare(value, again)
+    assert lost and all(np.isfinite(number) and number > 15 for number in lost.values())
+    assert all(number == np.inf for number in medium.compare(value, value).values())
+
+
+def test_a_file_that_it_writes_is_one_that_it_reads(medium, value):
+    blob = medium.write(value, medium.DEFAULT_SUFFIX)
+    assert (medium.read(blob, 1 << 20).array == value.array).all()
+    with pytest.raises(codec.CodecError) as told:
+        medium.read(blob, 100)
+    assert told.value.kind == "limit"
+    with pytest.raises(codec.CodecError) as told:
+        medium.write(value, ".nonsense")
+    assert told.value.kind == "unsupported"
+
+
+def test_its_default_model_is_of_its_kind(medium, engine):
+    assert engine.model.info["media"] == medium.__name__.rpartition(".")[2]
+    assert engine.model.config.rank == bitstream.MEDIA[min(medium.KINDS)].rank
+    assert engines.choose(engine.model) == "litert"
