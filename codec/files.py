@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
-import shutil
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -88,7 +86,7 @@ def replacing(name: str, force: bool) -> Iterator[BinaryIO]:
             with open(name, "wb") as file:
                 yield file
             return
-        neighbour = target.with_name(f".codec-{secrets.token_hex(8)}")
+        neighbour = target.with_name(f".codec-{os.urandom(8).hex()}")
         with _unnamed(target.parent) or open(neighbour, "xb") as file:
             yield file
             file.flush()
@@ -96,7 +94,7 @@ def replacing(name: str, force: bool) -> Iterator[BinaryIO]:
                 descriptor = file.fileno()
                 os.link(f"/proc/self/fd/{descriptor}", neighbour, src_dir_fd=descriptor)
         if target.exists():
-            shutil.copymode(target, neighbour)
+            os.chmod(neighbour, target.stat().st_mode & 0o7777)
         os.replace(neighbour, target)
     except BrokenPipeError:
         raise

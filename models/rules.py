@@ -57,7 +57,7 @@ def nearer_zero(value, nearest, bits, worth, xp=np):
 
     value, and nearest to it; bits: what symbols take; worth: of an error of one step, in bits.
 
-    >>> nearer_zero(np.array([0.6, -1.6]), np.array([1, -2]), lambda s: 4.0 * abs(s), 9.0).tolist()
+    >>> nearer_zero(np.array([0.6, -1.9]), np.array([1, -2]), lambda s: 4.0 * abs(s), 9.0).tolist()
     [0, -2]
     """
     inner = nearest - xp.sign(nearest)
