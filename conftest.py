@@ -6,7 +6,7 @@ import sys
 from codec.models.requirements import NEWEST
 
 NEEDS_TENSORFLOW = re.compile(
-    r"^\s*(import|from) (tensorflow|tests\.models\.tiny|codec\.models\.(autoencoder|export|layers|"
+    r"^\s*(import|from) (tensorflow|tests\.models|codec\.models\.(autoencoder|export|layers|"
     r"learning|integer_training|picture|training)\b)"
     r"|^from codec\.models import .*(autoencoder|export|integer_training|learning|picture)", re.M)
 

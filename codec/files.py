@@ -107,7 +107,9 @@ def replacing(name: str, force: bool) -> Iterator[BinaryIO]:
 
 
 def _unnamed(folder: Path) -> BinaryIO | None:
-    """A file in a folder that has no name yet; None where that cannot be."""
+    """A file in a folder that has no name yet; None where that, or naming it, cannot be."""
+    if not os.path.isdir("/proc/self/fd"):
+        return None
     try:
         return open(os.open(folder, os.O_TMPFILE | os.O_WRONLY, 0o666), "wb")
     except (AttributeError, OSError):

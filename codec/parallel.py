@@ -25,7 +25,8 @@ def cores() -> int:
 def in_order(function: Callable[[In], Out], items: Iterable[In], threads: int) -> Iterator[Out]:
     """Yields function(item) in the order of the items, computed `threads` at a time.
 
-    NumPy's matrix products get what cores are left over: all of them for a single item.
+    Each of NumPy's matrix products meanwhile takes one core: threads of its own gain nothing here on
+    idle cores, and where cores are busy they wait for one another.
 
     >>> list(in_order(lambda n: n * n, range(5), 2))
     [0, 1, 4, 9, 16]
@@ -33,7 +34,7 @@ def in_order(function: Callable[[In], Out], items: Iterable[In], threads: int) -
     items = list(items)
     workers = max(1, min(threads, len(items)))
     pending: deque[Future[Out]] = deque()
-    with _products(max(1, threads // workers)), ThreadPoolExecutor(workers) as pool:
+    with _single_products(), ThreadPoolExecutor(workers) as pool:
         for item in items:
             pending.append(pool.submit(function, item))
             if len(pending) > workers:          # results wait in memory: not many of them
@@ -55,13 +56,13 @@ if hasattr(os, "register_at_fork"):         # no other thread is left there to u
 
 
 @contextmanager
-def _products(cores: int) -> Iterator[None]:
-    """So many cores for NumPy's matrix products. Of callers at the same time the first one's wish
-    holds for all, and the last one puts back what was before."""
+def _single_products() -> Iterator[None]:
+    """One core for each matrix product. Of callers at the same time the first one sets it, and the
+    last one puts back what was before."""
     with _state.lock:
         _state.users += 1
         if _state.users == 1:
-            _state.limit = _blas().limit(limits=cores, user_api="blas")
+            _state.limit = _blas().limit(limits=1, user_api="blas")
     try:
         yield
     finally:

@@ -23,7 +23,7 @@ class Tables:
     """Coding tables by index: frequencies[i] codes offset[i] + 0, 1, ..., then the escape.
 
     >>> t = Tables.from_probabilities([np.array([0.25, 0.5, 0.25])], [-1])
-    >>> t.frequencies[0].sum() == TOTAL, t.offsets.tolist(), len(t.frequencies[0])
+    >>> int(t.frequencies[0].sum()) == TOTAL, t.offsets.tolist(), len(t.frequencies[0])
     (True, [-1], 4)
     """
 
