@@ -25,8 +25,8 @@ def cores() -> int:
 def in_order(function: Callable[[In], Out], items: Iterable[In], threads: int) -> Iterator[Out]:
     """Yields function(item) in the order of the items, computed `threads` at a time.
 
-    Each of NumPy's matrix products meanwhile takes one core: threads of its own gain nothing here on
-    idle cores, and where cores are busy they wait for one another.
+    Each of NumPy's matrix products meanwhile takes one core: threads of its own gain nothing here
+    on idle cores, and where cores are busy they wait for one another.
 
     >>> list(in_order(lambda n: n * n, range(5), 2))
     [0, 1, 4, 9, 16]
