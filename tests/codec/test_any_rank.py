@@ -15,6 +15,7 @@ from codec.models.config import Config
 from codec.models.errors import CodecError
 from codec.models.integer import IntegerLayer, IntegerNetwork
 from codec.models.priors import Tables
+from tests.codec.definition import Definition
 
 M, N = 6, 3
 
@@ -90,27 +91,11 @@ def test_latents_of_any_rank_come_back(case):
     assert (decoded == latents.rounded(y, z, header, exact, rounded)).all()
     assert np.abs(decoded - y).max() <= 0.5                    # means are exact sixteenths
     definition = exact._replace(
-        hyper_synthesis=Int64(exact.hyper_synthesis),
-        contexts=tuple(map(Int64, exact.contexts)))
+        hyper_synthesis=Definition(exact.hyper_synthesis),
+        contexts=tuple(map(Definition, exact.contexts)))
     assert latents.digest([unit], header, definition) == latents.digest([unit], header, exact)
     area = tuple(slice(n // 2, n // 2 + 1) for n in latents.grid(header, exact))
     assert (latents.decode(unit, header, exact, area)[area] == decoded[area]).all()
-
-
-class Int64:
-    """A network by its definition."""
-
-    def __init__(self, network):
-        self.network = network
-
-    def hidden(self, z):
-        return self.network.hidden(z, np.int64)
-
-    def output(self, hidden):
-        return self.network.output(hidden, np.int64)
-
-    def __call__(self, seen, cell=None):
-        return self.network(seen, np.int64, cell)
 
 
 @pytest.mark.parametrize("rank, parities", [(1, 2), (2, 4), (3, 8)])

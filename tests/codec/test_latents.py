@@ -16,6 +16,7 @@ from codec import bitstream, latents, parallel, windows
 from codec.bitstream import Header, Unit
 from codec.media import picture
 from codec.models import zoo
+from tests.codec.definition import Definition
 
 GOLDEN = Path(__file__).parents[1] / "data" / "golden"
 PINS = json.loads((GOLDEN / "digests.json").read_text())
@@ -57,22 +58,6 @@ def read(blob: bytes) -> tuple[Header, list[Unit]]:
     sections = iter(bitstream.Reader(BytesIO(blob)))
     header = bitstream.read_header(sections)
     return header, list(bitstream.units(sections, header.tiles, {}))
-
-
-class Definition:
-    """A network in int64."""
-
-    def __init__(self, network):
-        self.network = network
-
-    def hidden(self, z):
-        return self.network.hidden(z, np.int64)
-
-    def output(self, hidden):
-        return self.network.output(hidden, np.int64)
-
-    def __call__(self, seen, cell=None):
-        return self.network(seen, np.int64, cell)
 
 
 @pytest.mark.parametrize("name", PINS)
