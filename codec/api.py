@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BytesIO
@@ -12,42 +13,46 @@ import numpy as np
 from PIL import Image
 
 from codec import bitstream, engines, files, latents, media, parallel
+from codec.arguments import size as bytes_of
 from codec.bitstream import Header, Reader, Section
 from codec.media.picture import Picture
 from codec.models import zoo
+from codec.models.errors import CodecError
 from codec.rate_control import Target
 
 DEFAULT_QUALITY = 75.0
 MAX_PIXELS = 1 << 27
 
 
-def compress(source, *, quality: float | None = None, size: int | None = None,
+def compress(source, *, quality: float | None = None, size: int | str | None = None,
              bpp: float | None = None, psnr: float | None = None, model: str | None = None,
              threads: int | None = None, max_pixels: int = MAX_PIXELS,
-             engine: str = "auto") -> bytes:
+             engine: str = "auto", exact_alpha: bool = False) -> bytes:
     """A picture -> the bytes of its .tfci file.
 
-    Give at most one of quality (1..100; 75 if none is given), size (bytes, never exceeded), bpp
-    (bits per pixel, never exceeded) and psnr (dB, reached or passed). model: an installed name,
-    or the folder of a model; engine: "litert", "tensorflow", or "auto", the first that is there.
+    Give at most one of quality (1..100; 75 if none is given), size (bytes, or as "200K"; never
+    exceeded), bpp (bits per pixel, never exceeded) and psnr (dB, reached or passed). model: an
+    installed name, or the folder of a model; engine: "litert", "tensorflow", or "auto", the first
+    that is there; exact_alpha: colours that nobody sees, under alpha 0, are coded as they are.
 
     >>> blob = compress(np.full([20, 30, 3], 200, np.uint8), quality=50)
     >>> decompress(blob).pixels.shape
     (20, 30, 3)
     """
-    target, value = target_of(quality, size, bpp, psnr), read_picture(source, max_pixels)
+    target = target_of(quality, size, bpp, psnr)
+    value = read_picture(source, max_pixels, exact_alpha)
     medium, out = media.of_value(value), BytesIO()
     runs = engine_for(find_model(model or medium.DEFAULT_MODEL), threads, engine)
     bitstream.write(out, medium.compress(value, target, runs))
     return out.getvalue()
 
 
-def target_of(quality: float | None = None, size: int | None = None, bpp: float | None = None,
-              psnr: float | None = None) -> Target:
+def target_of(quality: float | None = None, size: int | str | None = None,
+              bpp: float | None = None, psnr: float | None = None) -> Target:
     """The one that is given, or the default quality; CodecError for several."""
     if quality is size is bpp is psnr is None:
         quality = DEFAULT_QUALITY
-    return Target(quality, size, bpp, psnr)
+    return Target(quality, bytes_of(size) if isinstance(size, str) else size, bpp, psnr)
 
 
 def decompress(source, *, crop: tuple[int, int, int, int] | None = None, model: str | None = None,
@@ -103,15 +108,22 @@ def verify(source, *, model: str | None = None, max_pixels: int = MAX_PIXELS) ->
                               threads=parallel.cores())
 
 
-def read_picture(source, max_pixels: int = MAX_PIXELS) -> Picture:
-    """Path, bytes, array, Pillow image or Picture -> Picture."""
-    if isinstance(source, Picture):
-        return source
+def read_picture(source, max_pixels: int = MAX_PIXELS, exact_alpha: bool = False) -> Picture:
+    """Path, bytes, open file, array, Pillow image or Picture -> Picture; see `compress`.
+
+    Raises:
+        CodecError: if there is no picture in it, or one that cannot be taken.
+    """
     medium = media.module("picture")
-    if isinstance(source, (np.ndarray, Image.Image)):
-        return medium.read(source, max_pixels)
+    if isinstance(source, (Picture, np.ndarray, Image.Image)):
+        return medium.read(source, max_pixels, exact_alpha)
     with _opened(source) as file:
-        return medium.read(files.read_all(file, bitstream.MAX_BYTES), max_pixels)
+        return medium.read(files.seekable(file, most_bytes(max_pixels)), max_pixels, exact_alpha)
+
+
+def most_bytes(max_pixels: int) -> int:
+    """Of a picture file that is read: 8 bytes a pixel are RGBA of 16 bits."""
+    return max(bitstream.MAX_BYTES, 8 * max_pixels)
 
 
 def find_model(name: str) -> zoo.InstalledModel:
@@ -164,9 +176,11 @@ def _opened(source) -> Iterator[BinaryIO]:
     """A path, the bytes of a file, or an open file."""
     if hasattr(source, "read"):
         yield source
-        return
-    if isinstance(source, (bytes, bytearray, memoryview)):
+    elif isinstance(source, (bytes, bytearray, memoryview)):
         yield BytesIO(source)
-        return
-    with files.opened(Path(source)) as file:        # "-" too is a file's name here
-        yield file
+    elif isinstance(source, (str, os.PathLike)):
+        with files.opened(Path(source)) as file:    # "-" too is a file's name here
+            yield file
+    else:
+        raise CodecError(f"source is {type(source).__name__}; allowed are a path, bytes, an open "
+                         "file, an array, a Pillow image and a Picture", "usage")

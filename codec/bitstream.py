@@ -23,9 +23,9 @@ from codec.models.errors import CodecError
 SIGNATURE = b"\x89TFC\r\n\x1a\n"
 VERSION = 3             # no checksum covers it, so that no other may be taken for it
 HEADER, ALPHA, HYPER_LATENTS, LATENTS = "H", "A", "Z", "Y"
-ICC, EXIF, XMP = "i", "e", "x"
+ICC, EXIF, XMP, DENSITY = "i", "e", "x", "d"
 CRITICAL = {HEADER, ALPHA, HYPER_LATENTS, LATENTS}
-KNOWN = CRITICAL | {ICC, EXIF, XMP}
+KNOWN = CRITICAL | {ICC, EXIF, XMP, DENSITY}
 
 MAX_SECTIONS = 1 << 16
 MAX_BYTES = 1 << 30

@@ -172,9 +172,11 @@ def compress(args) -> None:
     model = codec.find_model(args.model)    # once, before many inputs fail for the same reason
 
     def one(job: files.Job) -> dict:
-        data = files.read(job.source, codec.MAX_BYTES)
         medium = media.of_suffix(Path(job.source).suffix)
-        value = medium.read(data, args.max_pixels)
+        with files.opened(job.source) as opened:
+            source = files.seekable(opened, api.most_bytes(args.max_pixels))
+            value = medium.read(source, args.max_pixels)
+            given = source.seek(0, os.SEEK_END)
         engine = codec.engine_for(model, args.threads, args.engine)
         sections = medium.compress(value, target, engine)
         first = next(sections)
@@ -188,8 +190,8 @@ def compress(args) -> None:
         if args.measure:
             report |= medium.compare(value, medium.decompress(header, kept, engine))
         notes = list(value.notes)
-        if size > len(data):
-            notes.append(f"the result is larger than the input ({size} > {len(data)} bytes)")
+        if size > given:
+            notes.append(f"the result is larger than the input ({size} > {given} bytes)")
         return report | ({"notes": notes} if notes else {})
 
     jobs = files.plan(args.inputs, args.output, media.suffixes(), lambda name: name + SUFFIX,
@@ -207,11 +209,11 @@ def decompress(args) -> None:
         suffix = Path(job.target).suffix
         if files.is_standard_output(job.target):
             suffix = medium.DEFAULT_SUFFIX
-        blob = medium.write(picture, suffix)
         with files.replacing(job.target, args.force) as file:
-            file.write(blob)
+            size, notes = medium.write(picture, suffix, file)
         height, width = picture.pixels.shape[:2]
-        return {"bytes": len(blob), "width": width, "height": height}
+        return {"bytes": size, "width": width, "height": height} | (
+            {"notes": notes} if notes else {})
 
     def rename(name: str) -> str:
         name = name[:-len(SUFFIX)] if name.lower().endswith(SUFFIX) else name

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -34,6 +35,8 @@ def opened(name: str | os.PathLike) -> Iterator[BinaryIO]:
         file = open(name, "rb")             # noqa: SIM115
     except OSError as error:
         raise CodecError(_reason(error), "missing") from None
+    except ValueError as error:             # a zero byte in a name
+        raise CodecError(f"{name!r} is no file's name: {error}", "usage") from None
     with file:
         yield file
 
@@ -58,6 +61,19 @@ def read_all(file: BinaryIO, limit: int) -> bytes:
     if not size:
         raise CodecError("is empty", "damaged")
     return b"".join(pieces)
+
+
+def seekable(file: BinaryIO, limit: int) -> BinaryIO:
+    """The same if it is a regular file at its beginning, else its bytes in memory; errors as above.
+    """
+    name = getattr(file, "name", None)
+    if isinstance(file, io.TextIOBase):
+        raise CodecError("is open as text; open it as 'rb'", "usage")
+    if isinstance(name, (str, bytes)) and os.path.isfile(name) and file.tell() == 0:
+        if os.fstat(file.fileno()).st_size > limit:
+            raise CodecError(f"is over {limit} bytes", "limit")
+        return file
+    return io.BytesIO(read_all(file, limit))
 
 
 @contextmanager

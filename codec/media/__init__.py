@@ -5,8 +5,9 @@ Every module has the same ten names:
     KINDS           the kinds of its signals, by media byte: rows of bitstream.MEDIA
     SUFFIXES        of files that it reads
     DEFAULT_SUFFIX  of what it writes, and DEFAULT_MODEL, unless told
-    read            bytes of a file, limit of samples -> value, with .array [*spatial, C] and .notes
-    write           value, suffix -> bytes of a file of that format
+    read            bytes of a file or open file, limit of samples -> value, with .array
+                    [*spatial, C] and .notes
+    write           value, suffix, open file -> how many bytes it wrote there, and notes
     info            header -> what to tell of the signal
     compress        value, target, engine -> sections, one at a time
     decompress      header, sections after it, engine, part or None -> value, or the part of it

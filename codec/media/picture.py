@@ -17,7 +17,10 @@ import numpy as np
 from codec import bitstream, latents, rate_control, windows
 from codec.bitstream import Header, Section
 from codec.engines import Engine
-from codec.media.picture_file import SUFFIXES, Picture, pack_alpha, read, unpack_alpha, write
+from codec.media.picture_alpha import pack_alpha, unpack_alpha
+from codec.media.picture_file import SUFFIXES, Picture, read
+from codec.media.picture_metadata import pack_density, unpack_density
+from codec.media.picture_writing import write
 from codec.models.errors import CodecError
 from codec.windows import Box
 
@@ -42,7 +45,8 @@ def compress(picture: Picture, target: rate_control.Target, engine: Engine) -> I
     coding, threads = engine.model.coding, engine.threads
     extras = [Section(kind, value) for kind, value in (
         (bitstream.ICC, picture.icc), (bitstream.EXIF, picture.exif),
-        (bitstream.XMP, picture.xmp)) if value]
+        (bitstream.XMP, picture.xmp), (bitstream.DENSITY, pack_density(picture.density)))
+        if value]
     if picture.alpha is not None:
         extras.append(Section(bitstream.ALPHA, pack_alpha(picture.alpha)))
 
@@ -165,7 +169,7 @@ def decompress(header: Header, sections: Iterable[Section], engine: Engine,
         alpha = unpack_alpha(extras[bitstream.ALPHA], width, height)[area]
     return Picture(_gray(pixels) if gray else pixels, gray, alpha,
                    extras.get(bitstream.ICC), extras.get(bitstream.EXIF),
-                   extras.get(bitstream.XMP))
+                   extras.get(bitstream.XMP), unpack_density(extras.get(bitstream.DENSITY)))
 
 
 def _synthesise(y: np.ndarray, area: Box, quality: float, engine: Engine) -> np.ndarray:
