@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from io import BytesIO
+from numbers import Integral
 from pathlib import Path
 from typing import BinaryIO
 
@@ -13,7 +15,7 @@ import numpy as np
 from PIL import Image
 
 from codec import bitstream, engines, files, latents, media, parallel
-from codec.arguments import size as bytes_of
+from codec.arguments import bytes_of
 from codec.bitstream import Header, Reader, Section
 from codec.media.picture import Picture
 from codec.models import zoo
@@ -62,6 +64,19 @@ def decompress(source, *, crop: tuple[int, int, int, int] | None = None, model: 
 
     model: a folder to search besides the installed models; engine: see `compress`.
     """
+    picture = decompress_in_bands(source, crop=crop, model=model, threads=threads,
+                                  max_pixels=max_pixels, engine=engine)
+    return replace(picture, pixels=np.asarray(picture.pixels))
+
+
+def decompress_in_bands(source, *, crop=None, model=None, threads=None, max_pixels=MAX_PIXELS,
+                        engine="auto") -> Picture:
+    """As `decompress`, but pixels of large pictures are decoded when they are asked for: their
+    damage is found then."""
+    if crop is not None and not (isinstance(crop, (tuple, list)) and len(crop) == 4
+                                 and all(isinstance(n, Integral) for n in crop)):
+        raise CodecError(f"crop is {crop!r}; allowed are four whole numbers: x, y, width, height",
+                         "usage")
     with _reader(source) as reader:
         header, sections = _begin(reader, max_pixels)
         runs = engine_for(_model_of(header, model), threads, engine)

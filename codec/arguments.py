@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import argparse
 
+from codec.media.picture_writing import SUFFIXES as WRITTEN
+from codec.models.errors import CodecError
+
 
 def amount(text: str) -> float:
-    number = float(text)
-    if not 0 < number < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text} is not allowed; it must be above 0")
-    return number
+    return _number(text, "it must be above 0")
 
 
 def positive(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not allowed; it must be 1 or more")
+        raise argparse.ArgumentTypeError(f"{text!r} is not allowed; it must be 1 or more")
     return int(text)
 
 
@@ -27,29 +27,60 @@ def qualities(text: str) -> list[float]:
 
 
 def quality(text: str) -> float:
-    number = float(text)
-    if not 1 <= number <= 100:
-        raise argparse.ArgumentTypeError(f"{text} is not allowed; it must be 1 to 100")
-    return number
+    return _number(text, "it must be 1 to 100", 1, 100)
 
 
 def size(text: str) -> int:
+    try:
+        return bytes_of(text)
+    except CodecError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def bytes_of(text: str) -> int:
     """200000, 200K, 1.5M (thousands), 64Ki, 2Mi (1024s).
 
-    >>> size("200K"), size("1.5Mi")
+    >>> bytes_of("200K"), bytes_of("1.5Mi")
     (200000, 1572864)
+
+    Raises:
+        CodecError: if the text is none of them.
     """
-    units = {"ki": 1024, "mi": 1 << 20, "k": 1000, "m": 1000**2}
-    lower = text.lower().removesuffix("b")
-    for unit, factor in units.items():
-        if lower.endswith(unit):
-            return int(amount(lower.removesuffix(unit)) * factor)
-    return positive(lower)
+    units = {"ki": 1 << 10, "mi": 1 << 20, "gi": 1 << 30, "k": 10**3, "m": 10**6, "g": 10**9}
+    lower = text.strip().lower().removesuffix("b")
+    unit = next((unit for unit in units if lower.endswith(unit)), "")
+    try:
+        number = float(lower.removesuffix(unit)) * units.get(unit, 1)
+        if 1 <= number < 1 << 60:
+            return int(number)
+    except ValueError:
+        pass
+    raise CodecError(f"size {text!r} is not allowed; give bytes, as 200000, 200K, 1.5M or 64Ki",
+                     "usage")
 
 
 def crop(text: str) -> tuple[int, int, int, int]:
     parts = text.split(",")
     if len(parts) != 4 or not all(part.strip().isdecimal() for part in parts):
-        raise argparse.ArgumentTypeError(f"{text} is not allowed; give X,Y,W,H in pixels")
+        raise argparse.ArgumentTypeError(f"{text!r} is not allowed; give X,Y,W,H in pixels")
     x, y, width, height = map(int, parts)
     return x, y, width, height
+
+
+def picture_suffix(text: str) -> str:
+    """.jpg or jpg -> .jpg"""
+    suffix = "." + text.lower().removeprefix(".")
+    if suffix not in WRITTEN:
+        raise argparse.ArgumentTypeError(f"{text!r} is not allowed; it must be one of "
+                                         f"{', '.join(WRITTEN)}")
+    return suffix
+
+
+def _number(text: str, otherwise: str, least: float = 1e-300, most: float = 1e300) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = float("nan")
+    if not least <= number <= most:
+        raise argparse.ArgumentTypeError(f"{text!r} is not allowed; {otherwise}")
+    return number

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import sys
+import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -29,6 +32,8 @@ class Job:
 def opened(name: str | os.PathLike) -> Iterator[BinaryIO]:
     """A file, or standard input, to read; CodecError if that cannot be."""
     if name == STANDARD:
+        if sys.stdin is None:
+            raise CodecError("standard input is closed", "missing")
         yield sys.stdin.buffer
         return
     try:
@@ -87,6 +92,8 @@ def replacing(name: str, force: bool) -> Iterator[BinaryIO]:
     """
     check_target(name, force)
     if is_standard_output(name):
+        if sys.stdout is None:
+            raise CodecError("standard output is closed", "missing")
         try:
             yield sys.stdout.buffer
             sys.stdout.buffer.flush()
@@ -103,14 +110,14 @@ def replacing(name: str, force: bool) -> Iterator[BinaryIO]:
                 yield file
             return
         neighbour = target.with_name(f".codec-{os.urandom(8).hex()}")
-        with _unnamed(target.parent) or open(neighbour, "xb") as file:
+        with _unnamed(target.parent) or _named(neighbour) as file:
+            if target.exists():             # before the first byte: it may be private
+                os.fchmod(file.fileno(), target.stat().st_mode & 0o7777)
             yield file
             file.flush()
             if not neighbour.exists():      # (with a src_dir_fd, Python's link follows links)
                 descriptor = file.fileno()
                 os.link(f"/proc/self/fd/{descriptor}", neighbour, src_dir_fd=descriptor)
-        if target.exists():
-            os.chmod(neighbour, target.stat().st_mode & 0o7777)
         os.replace(neighbour, target)
     except BrokenPipeError:
         raise
@@ -130,6 +137,22 @@ def _unnamed(folder: Path) -> BinaryIO | None:
         return open(os.open(folder, os.O_TMPFILE | os.O_WRONLY, 0o666), "wb")
     except (AttributeError, OSError):
         return None
+
+
+def _named(path: Path) -> BinaryIO:
+    """A new file of this name; those that killed runs left in its folder an hour ago or more are
+    removed."""
+    for old in path.parent.glob(".codec-*"):
+        with suppress(OSError):
+            if re.fullmatch(r"\.codec-[0-9a-f]{16}", old.name) and old.is_file() and (
+                    not old.is_symlink() and time.time() - old.stat().st_mtime > 3600):
+                old.unlink()
+    return open(path, "xb")
+
+
+def is_there(name: str) -> bool:
+    """Whether a result has been written before."""
+    return not is_standard_output(name) and os.path.isfile(name)
 
 
 def check_target(name: str, force: bool) -> None:
@@ -154,45 +177,90 @@ def _is_device(name: str) -> bool:
     return os.path.exists(name) and not os.path.isfile(name) and not os.path.isdir(name)
 
 
-def plan(inputs: list[str], output: str | None, suffixes: set[str],
-         rename: Callable[[str], str], deep: bool) -> list[Job]:
-    """Every input file and its target.
+def found(inputs: list[str], suffixes: set[str], deep: bool, others: set[str]
+          ) -> tuple[list[str], list[str]]:
+    """Every input file, those of folders included, and notes on what is left out there."""
+    places, notes = _places(inputs, suffixes, deep, others)
+    return [source for source, _ in places], notes
 
-    Folders give the files in them that have one of the suffixes (deep: all below them too).
-    rename: file name -> default name of the result. output: a file for a single input, else a
-    folder, in which results of a folder keep their place below it.
+
+def plan(inputs: list[str], output: str | None, suffixes: set[str], rename: Callable[[str], str],
+         deep: bool, others: set[str]) -> tuple[list[Job], list[str]]:
+    """Every input file and its target; and notes on what is left out in folders.
+
+    Folders give the files in them that have one of the suffixes (deep: all below them too); others:
+    suffixes of files that nobody expects there. rename: file name -> default name of the result.
+    output: a file for a single input, else a folder, in which results of a folder keep their place
+    below it.
 
     Raises:
-        CodecError: if one output file is given for several inputs.
+        CodecError: if one output file is given for several inputs, or two results have one name.
     """
-    found: list[tuple[str, str]] = []       # (source, path below the output folder)
-    for name in inputs:
-        path = Path(name)
-        if name != STANDARD and path.is_dir():
-            files = sorted(path.rglob("*") if deep else path.glob("*"))
-            found += [(str(f), str(f.relative_to(path))) for f in files
-                      if f.suffix.lower() in suffixes and f.is_file()]
-        else:
-            found.append((name, path.name))
+    if output == "":
+        raise CodecError("-o is empty; give a file or a folder", "usage")
+    places, notes = _places(inputs, suffixes, deep, others)
     single = len(inputs) == 1 and (inputs[0] == STANDARD or not Path(inputs[0]).is_dir())
     if output is None:
-        return [Job(s, s if s == STANDARD else str(Path(s).with_name(rename(Path(s).name))))
-                for s, _ in found]
-    into_folder = os.path.isdir(output) or output.endswith(("/", os.sep))
-    if single and not into_folder:
-        return [Job(found[0][0], output)]
+        jobs = [Job(s, s if s == STANDARD else str(Path(s).with_name(rename(Path(s).name))))
+                for s, _ in places]
+    elif single and not (os.path.isdir(output) or output.endswith(("/", os.sep))):
+        return [Job(places[0][0], output)], notes
+    else:
+        _check_folder(output, suffixes | others)
+        jobs = [Job(source, str(Path(output) / rename("stdin" if source == STANDARD else below)))
+                for source, below in places]
+    _check_distinct(jobs)
+    for job in jobs if output else []:
+        folder = Path(job.target).parent
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise CodecError(f"cannot write {folder}: {_reason(error)}", "missing") from None
+    return jobs, notes
+
+
+def _places(inputs: list[str], suffixes: set[str], deep: bool, others: set[str]
+            ) -> tuple[list[tuple[str, str]], list[str]]:
+    """(source, its path below a folder that was named) of every input; and notes, see `plan`."""
+    places, notes = [], []
+    for name in inputs:
+        path = Path(name)
+        if not name:
+            raise CodecError("an input is empty; give a file, a folder or -", "usage")
+        if name == STANDARD or not path.is_dir():
+            places.append((name, path.name))
+            continue
+        inside = [f for f in sorted(path.rglob("*") if deep else path.glob("*")) if f.is_file()]
+        places += [(str(f), str(f.relative_to(path))) for f in inside
+                   if f.suffix.lower() in suffixes]
+        left = Counter(f.suffix.lower() or "no suffix" for f in inside
+                       if f.suffix.lower() not in suffixes | others and f.name[0] != ".")
+        if left:
+            kinds = ", ".join(f"{kind} {count}" for kind, count in left.most_common(8))
+            count = sum(left.values())
+            notes.append(f"{name}: {count} file{'s' * (count > 1)} left out ({kinds})")
+    return places, notes
+
+
+def _check_folder(output: str, suffixes: set[str]) -> None:
+    """CodecError if the name of a folder is that of one file."""
     if is_standard_output(output) or (os.path.exists(output) and not os.path.isdir(output)):
         raise CodecError(f"-o {output} is one file; several inputs need a folder", "usage")
-    jobs = []
-    for source, below in found:
-        target = Path(output) / (rename(below) if source != STANDARD else rename("stdin"))
-        try:
-            target.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise CodecError(f"cannot write {target.parent}: {_reason(error)}", "missing"
-                             ) from None
-        jobs.append(Job(source, str(target)))
-    return jobs
+    if Path(output).suffix.lower() in suffixes and not os.path.isdir(output) and (
+            not output.endswith(("/", os.sep))):
+        raise CodecError(f"-o {output} is named as one file; several inputs need a folder "
+                         "(decompress has --to for their format)", "usage")
+
+
+def _check_distinct(jobs: list[Job]) -> None:
+    """CodecError if two results have one name."""
+    sources: dict[str, str] = {}
+    for job in jobs:
+        target = job.target if job.target == STANDARD else os.path.abspath(job.target)
+        if target in sources:
+            raise CodecError(f"{sources[target]} and {job.source} would both become {job.target}; "
+                             "compress or decompress them one by one, with -o", "usage")
+        sources[target] = job.source
 
 
 def _reason(error: OSError) -> str:

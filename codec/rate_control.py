@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from numbers import Real
 
 from codec.models.errors import CodecError
 
 LOWEST, HIGHEST, STEP = 1.0, 100.0, 1 / 256
 CLOSE = 0.985           # a size within 1.5 % under the target is near enough
 CLOSE_DB = 0.03
+TRIED = 5.0, 12.0, 25.0, 40.0, 55.0, 70.0, 85.0, 95.0      # where the ends of the range do not fit
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,9 @@ class Target:
         if len(given) != 1:
             raise CodecError(f"give one of quality, size, bpp, psnr; got {given or 'none'}",
                              "usage")
+        for name, value in given.items():
+            if not isinstance(value, Real):
+                raise CodecError(f"{name} is {value!r}; it must be a number", "usage")
         if self.quality is not None and not LOWEST <= self.quality <= HIGHEST:
             raise CodecError(f"quality is {self.quality:g}; allowed is 1 to 100", "usage")
         name, value = next(iter(given.items()))
@@ -39,14 +44,15 @@ class Target:
 
 
 def quality_for(target: Target, size_at: Callable[[float], int],
-                psnr_at: Callable[[float], float], pixels: int) -> float:
-    """The quality that meets a target; bits per pixel are those of so many pixels."""
+                psnr_at: Callable[[float], float], pixels: int, fixed: int = 0) -> float:
+    """The quality that meets a target; bits per pixel are those of so many pixels; fixed: bytes of
+    the file that no quality changes."""
     if target.quality is not None:
         return round_quality(target.quality)
     if target.psnr is not None:
         return smallest_reaching(target.psnr, psnr_at)
     limit = target.size if target.bpp is None else target.bpp * pixels / 8
-    return largest_within(limit or 0, size_at)
+    return largest_within(limit or 0, size_at, fixed)
 
 
 def round_quality(quality: float) -> float:
@@ -54,21 +60,35 @@ def round_quality(quality: float) -> float:
     return min(HIGHEST, max(LOWEST, round(quality / STEP) * STEP))
 
 
-def largest_within(limit: float, size_at: Callable[[float], int]) -> float:
-    """The highest quality whose size is at most `limit`, to within 1.5 % of the size.
+def largest_within(limit: float, size_at: Callable[[float], int], fixed: int = 0) -> float:
+    """The highest quality whose size is at most `limit`, to within 1.5 % of the size. Sizes of
+    sharp graphics may fall as quality rises: where quality 1 is too large, others are tried.
 
     Raises:
-        CodecError: if quality 1 is already larger.
+        CodecError: if all that were tried are larger; it says how much of the smallest is `fixed`.
 
     >>> 985 <= 100 * 1.05 ** largest_within(1000, lambda q: int(100 * 1.05**q)) <= 1000.5
     True
     """
-    low, high = LOWEST, HIGHEST
-    smallest = size_at(low)
+    smallest = size_at(LOWEST)
     if smallest > limit:
-        raise CodecError(f"cannot be made as small as {int(limit)} bytes; "
-                         f"the lowest quality takes {smallest}", "limit")
-    largest = size_at(high)
+        tried, low = {LOWEST: smallest}, None
+        for quality in TRIED:
+            tried[quality] = size_at(quality)
+            if tried[quality] <= limit:
+                low = quality
+            elif low or tried[quality] > 2 * smallest:
+                break
+        if low is None:
+            best = min(tried, key=lambda quality: tried[quality])
+            of_it = f" ({fixed} of them metadata, alpha and such)" if fixed else ""
+            raise CodecError(f"cannot be made as small as {int(limit)} bytes; of {len(tried)} "
+                             f"qualities tried, {best:g} takes least: {tried[best]}{of_it}",
+                             "limit")
+        smallest, high = tried[low], max(tried)
+        largest = tried[high]
+    else:
+        low, high, largest = LOWEST, HIGHEST, size_at(HIGHEST)
     if largest <= limit:
         return high
     return _between((low, math.log(smallest)), (high, math.log(largest)), math.log(CLOSE * limit),
@@ -76,10 +96,11 @@ def largest_within(limit: float, size_at: Callable[[float], int]) -> float:
 
 
 def smallest_reaching(psnr: float, psnr_at: Callable[[float], float]) -> float:
-    """The lowest quality that reaches a PSNR, to within 0.03 dB.
+    """The lowest quality that reaches a PSNR, to within 0.03 dB; where quality 100 does not, as on
+    sharp graphics, others are tried.
 
     Raises:
-        CodecError: if quality 100 does not reach it.
+        CodecError: if none that was tried reaches it.
 
     >>> 36 <= 20 + 0.2 * smallest_reaching(36, lambda q: 20 + 0.2 * q) <= 36.03
     True
@@ -87,8 +108,13 @@ def smallest_reaching(psnr: float, psnr_at: Callable[[float], float]) -> float:
     low, high = LOWEST, HIGHEST
     best = psnr_at(high)
     if best < psnr:
-        raise CodecError(f"cannot reach {psnr:g} dB; the highest quality reaches {best:.2f}",
-                         "limit")
+        tried = {high: best} | {quality: psnr_at(quality) for quality in TRIED}
+        high = next((quality for quality in TRIED if tried[quality] >= psnr), HIGHEST)
+        best = tried[high]
+        if best < psnr:
+            best = max(tried, key=lambda quality: tried[quality])
+            raise CodecError(f"cannot reach {psnr:g} dB; of {len(tried)} qualities tried, {best:g} "
+                             f"reaches most: {tried[best]:.2f}", "limit")
     worst = psnr_at(low)
     if worst >= psnr:
         return low

@@ -74,7 +74,7 @@ def compress(picture: Picture, target: rate_control.Target, engine: Engine) -> I
 
     quality = rate_control.quality_for(
         target, lambda quality: bitstream.size(attempt(quality)), psnr_at,
-        picture.pixels.size // 3)
+        picture.pixels.size // 3, sum(len(section.payload) for section in extras))
     by_size = target.size is not None or target.bpp is not None
     yield from attempt(quality) if by_size else sections(quality)
 

@@ -20,7 +20,7 @@ from codec.media.picture_file import Picture, one_line
 from codec.media.picture_metadata import EXIF, INCH, resolution_of, tiff_of_exif
 from codec.models.errors import CodecError
 
-_WRITES = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".jpe": "JPEG", ".jfif": "JPEG",
+SUFFIXES = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".jpe": "JPEG", ".jfif": "JPEG",
            ".webp": "WEBP", ".tif": "TIFF", ".tiff": "TIFF", ".bmp": "BMP", ".avif": "AVIF",
            ".ppm": "PPM"}
 _OPTIONS: dict[str, dict[str, Any]] = {
@@ -44,10 +44,10 @@ def write(picture: Picture, suffix: str, file: BinaryIO) -> tuple[int, list[str]
     Raises:
         CodecError: if the format is not known, or cannot hold the picture.
     """
-    kind = _WRITES.get(suffix.lower())
+    kind = SUFFIXES.get(suffix.lower())
     if kind is None:
         raise CodecError(f"cannot write {suffix or 'a file without suffix'}; "
-                         f"allowed are {', '.join(_WRITES)}", "unsupported")
+                         f"allowed are {', '.join(SUFFIXES)}", "unsupported")
     if picture.alpha is not None and kind in ("JPEG", "BMP", "PPM"):
         raise CodecError(f"has transparency, which {kind} cannot hold; write .png or .webp",
                          "unsupported")

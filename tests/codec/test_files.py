@@ -42,14 +42,15 @@ def album(tmp_path, monkeypatch):
 
 
 def plan(*inputs: str, output: str | None = None, deep: bool = False) -> list[tuple[str, str]]:
-    jobs = files.plan(list(inputs), output, {".png", ".jpg"}, lambda name: name + ".x", deep)
+    jobs, _ = files.plan(list(inputs), output, {".png", ".jpg"}, lambda name: name + ".x", deep,
+                         {".x"})
     return [(job.source, job.target) for job in jobs]
 
 
 def test_results_lie_beside_what_they_are_of(album):
     assert plan("album/b.png", "else/no.txt", "-") == [
         ("album/b.png", "album/b.png.x"), ("else/no.txt", "else/no.txt.x"), ("-", "-")]
-    assert files.plan(["-"], None, set(), str, False) == [Job("-", "-")]
+    assert files.plan(["-"], None, set(), str, False, set()) == ([Job("-", "-")], [])
 
 
 def test_folders_give_the_files_of_known_suffixes(album):
@@ -89,6 +90,40 @@ def test_a_folder_that_cannot_be_made_is_named(album):
     with pytest.raises(CodecError, match=r"cannot write album/notes.txt/out: ") as told:
         plan("album", output="album/notes.txt/out")
     assert told.value.kind == "missing"
+
+
+def test_what_is_left_out_in_folders_is_said(album):
+    Path("album/b.png.x").write_bytes(b"")          # a result of before: no surprise
+    Path("album/.hidden").write_bytes(b"")
+    Path("album/summer/film.MOV").write_bytes(b"")
+    for deep, said in ((False, "1 file left out (.txt 1)"),
+                       (True, "2 files left out (.txt 1, .mov 1)")):
+        _, notes = files.plan(["album"], None, {".png", ".jpg"}, str, deep, {".x"})
+        assert notes == [f"album: {said}"]
+        assert files.found(["album"], {".jpg"}, deep, {".x", ".png"}) == (
+            ["album/a.JPG"], [f"album: {said}"])
+
+
+@pytest.mark.parametrize("inputs, output, message", [
+    (["a/x.png", "b/x.png"], "out", "a/x.png and b/x.png would both become out/x.png.x"),
+    (["a/x.png", "./a/x.png"], None, "a/x.png and ./a/x.png would both become"),
+    (["-", "-"], None, "- and - would both become -"),
+    ([""], None, "an input is empty"), (["a/x.png", ""], "out", "an input is empty"),
+    (["a/x.png"], "", "-o is empty"),
+    (["a/x.png", "b/x.png"], "out.jpg", "-o out.jpg is named as one file; several inputs need"),
+    (["."], "out.x", "-o out.x is named as one file")])
+def test_what_would_get_lost_is_refused_before_anything_is_written(
+        tmp_path, monkeypatch, inputs, output, message):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(CodecError, match=message) as told:
+        plan(*inputs, output=output)
+    assert told.value.kind == "usage" and os.listdir() == []
+
+
+def test_a_folder_may_have_a_suffix_if_it_is_one(album):
+    Path("out.jpg").mkdir()
+    assert plan("album", output="out.jpg")[0] == ("album/a.JPG", "out.jpg/a.JPG.x")
+    assert plan("album", output="new.jpg/")[0] == ("album/a.JPG", "new.jpg/a.JPG.x")
 
 
 # ---- reading
@@ -243,6 +278,24 @@ def test_standard_output_gets_the_bytes_and_nothing_else(name, capsysbinary):
     files.check_target(name, False)
     write(name, b"\x89bytes\r\n")
     assert capsysbinary.readouterr() == (b"\x89bytes\r\n", b"")
+
+
+def test_a_private_file_is_private_from_its_first_byte(tmp_path):
+    path = tmp_path / "x"
+    path.write_bytes(b"old")
+    path.chmod(0o600)
+    with files.replacing(str(path), True) as file:
+        assert stat.S_IMODE(os.fstat(file.fileno()).st_mode) == 0o600
+
+
+def test_what_killed_runs_left_is_removed_after_an_hour(tmp_path, monkeypatch):
+    monkeypatch.setattr(files, "_unnamed", lambda folder: None)     # where files have names at once
+    names = [".codec-" + "0" * 16, ".codec-" + "1" * 16, ".codec-notes", ".codec-" + "2" * 15]
+    for name in names:
+        (tmp_path / name).write_bytes(b"")
+        os.utime(tmp_path / name, (0, 0) if name != names[1] else None)
+    write(tmp_path / "x", b"new")
+    assert sorted(os.listdir(tmp_path)) == sorted([*names[1:], "x"])
 
 
 # ---- the command, with real streams

@@ -34,11 +34,13 @@ def test_sizes_are_met_from_below(limit):
 
 def test_the_ends_of_the_range():
     assert rate_control.largest_within(1e9, lambda q: int(q)) == 100
-    with pytest.raises(CodecError, match="lowest quality takes 500") as told:
+    with pytest.raises(CodecError, match=r"of 9 qualities tried, 1 takes least: 500$") as told:
         rate_control.largest_within(499, lambda q: 500)
+    with pytest.raises(CodecError, match=r"takes least: 500 \(480 of them metadata"):
+        rate_control.largest_within(499, lambda q: 500, 480)
     assert told.value.kind == "limit"
     assert rate_control.smallest_reaching(20, lambda q: 20 + q) == 1
-    with pytest.raises(CodecError, match=r"reaches 40\.00") as told:
+    with pytest.raises(CodecError, match=r"of 9 qualities tried, 100 reaches most: 40\.00") as told:
         rate_control.smallest_reaching(41, lambda q: 40)
     assert told.value.kind == "limit"
 
@@ -58,3 +60,42 @@ def test_few_looks_find_what_is_nearly_linear():
 def test_a_staircase_ends():
     assert rate_control.largest_within(10, lambda q: 5 if q < 33.3 else 50) == \
         pytest.approx(33.3, abs=1 / 256)
+
+
+def graphics(q):
+    """Sizes of a drawing: sharp lines cost most where they are worst."""
+    return int(557 if q < 20 else 381 + 4 * abs(q - 25))
+
+
+@pytest.mark.parametrize("limit, least, most", [
+    (400, 22, 29.75), (381, 25, 25.01), (500, 52, 54.75)])
+def test_sizes_that_fall_first_are_met_all_the_same(limit, least, most):
+    found = rate_control.largest_within(limit, graphics)
+    assert graphics(found) <= limit and least <= found <= most
+
+
+def test_what_was_not_tried_is_not_claimed():
+    tried = []
+
+    def size(q):
+        tried.append((graphics(q), q))
+        return graphics(q)
+    with pytest.raises(CodecError) as told:
+        rate_control.largest_within(300, size)
+    assert str(told.value) == ("cannot be made as small as 300 bytes; of "
+                               f"{len(tried)} qualities tried, {min(tried)[1]:g} takes least: 381")
+
+
+def test_a_photograph_that_cannot_be_so_small_is_not_tried_at_length():
+    looks = []
+    with pytest.raises(CodecError, match="cannot be made as small as 10 bytes"):
+        rate_control.largest_within(10, lambda q: looks.append(q) or int(1000 * 1.04**q))
+    assert len(looks) <= 4
+
+
+def test_a_psnr_that_falls_at_last_is_reached_before():
+    def psnr(q):
+        return 20 + q / 4 if q < 80 else 30 - (q - 80) / 4
+    assert psnr(rate_control.smallest_reaching(33, psnr)) == pytest.approx(33, abs=0.1)
+    with pytest.raises(CodecError, match=r"cannot reach 45 dB; of 9 qualities tried, 70 reaches"):
+        rate_control.smallest_reaching(45, psnr)

@@ -1,0 +1,313 @@
+"""Every subcommand of `codec`: one short function each, on what argparse made of its arguments."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sys
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from functools import partial
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import codec
+from codec import api, bitstream, files, media
+from codec.models.errors import CodecError
+
+SUFFIX = ".tfci"
+SUFFERS = 30.0          # dB; what is below at half the qualities or more looks bad
+
+
+def compress(args) -> None:
+    try:
+        target = api.target_of(args.quality, args.target_size, args.target_bpp, args.target_psnr)
+    except CodecError:
+        usage("give one of --quality, --target-size, --target-bpp, --target-psnr")
+    pictures = media.suffixes()
+    if args.output and Path(args.output).suffix.lower() in pictures and not (
+            os.path.exists(args.output)):
+        usage(f"-o {args.output} is named as a picture; compress writes {SUFFIX} files")
+    model = codec.find_model(args.model)    # once, before many inputs fail for the same reason
+
+    def one(job: files.Job) -> dict:
+        medium = media.of_suffix(Path(job.source).suffix)
+        options = {"exact_alpha": True} if args.exact_alpha else {}
+        with files.opened(job.source) as opened:
+            source = files.seekable(opened, api.most_bytes(args.max_pixels))
+            value = medium.read(source, args.max_pixels, **options)
+            given = source.seek(0, os.SEEK_END)
+        value = value.stripped() if args.strip else value
+        engine = codec.engine_for(model, args.threads, args.engine)
+        sections = medium.compress(value, target, engine)
+        first = next(sections)
+        if args.measure:
+            sections = iter(kept := list(sections))
+        with files.replacing(job.target, args.force) as file:
+            size = bitstream.write(file, chain([first], sections))
+        header = bitstream.Header.unpack(first.payload)
+        report = {"bytes": size, "bpp": 8 * size / header.size, "quality": header.quality,
+                  "model": header.model}
+        notes = list(value.notes)
+        if args.measure:
+            report |= medium.compare(value, medium.decompress(header, kept, engine))
+            if report["psnr"] < SUFFERS and header.quality >= 50:
+                notes.append(f"this picture suffers ({report['psnr']:.1f} dB): text and sharp "
+                             "graphics are better kept as a PNG")
+        if size > given:
+            notes.append(f"the result is larger than the input ({size} > {given} bytes)")
+        return report | _ran(args, engine) | ({"notes": notes} if notes else {})
+
+    jobs, notes = files.plan(args.inputs, args.output, pictures, lambda name: name + SUFFIX,
+                             args.deep, {SUFFIX})
+    _run_all(jobs, one, args, notes)
+
+
+def decompress(args) -> None:
+    pictures = media.suffixes()
+    if args.to and args.output and Path(args.output).suffix and not os.path.isdir(args.output):
+        usage(f"give --to {args.to} or -o {args.output}, not both")
+
+    def one(job: files.Job) -> dict:
+        with files.opened(job.source) as file:
+            picture = api.decompress_in_bands(
+                file, crop=args.crop, model=args.model, threads=args.threads,
+                max_pixels=args.max_pixels, engine=args.engine)
+        medium = media.of_value(picture)
+        suffix = Path(job.target).suffix
+        if files.is_standard_output(job.target):
+            suffix = args.to or medium.DEFAULT_SUFFIX
+        with files.replacing(job.target, args.force) as file:
+            size, notes = medium.write(picture, suffix, file)
+        height, width = picture.pixels.shape[:2]
+        return {"bytes": size, "width": width, "height": height} | (
+            {"notes": notes} if notes else {})
+
+    def rename(name: str) -> str:
+        name = name[:-len(SUFFIX)] if name.lower().endswith(SUFFIX) else name
+        suffix = Path(name).suffix.lower()
+        plain = args.to or media.of_suffix(suffix).DEFAULT_SUFFIX
+        return str(Path(name).with_suffix(plain)) if suffix in pictures else name + plain
+
+    jobs, notes = files.plan(args.inputs, args.output, {SUFFIX}, rename, args.deep, pictures)
+    _run_all(jobs, one, args, notes)
+
+
+def info(args) -> None:
+    def shown(report: dict) -> str:
+        return "\n".join(f"{key:<12}{value}" for key, value in report.items())
+    _look_at_all(args, codec.info, shown)
+
+
+def verify(args) -> None:
+    def shown(report: dict) -> str:
+        return f"{report['input']}  {report['symbols']} symbols  sha256 {report['sha256']}"
+    _look_at_all(args, partial(codec.verify, model=args.model, max_pixels=args.max_pixels), shown)
+
+
+def models(args) -> None:
+    found = codec.installed_models()
+    if args.json:
+        say(json.dumps(found))
+        return
+    say(f"{'name':<14}{'media':<10}{'bpp':<16}{'kMAC/pixel (encode, decode)':<30}weights")
+    for model in found:
+        cost = model["kmac_per_pixel"]
+        rates = " to ".join(f"{rate:.2f}" for rate in model.get("bpp", ())) or "not measured"
+        say(f"{model['name']:<14}{model['media']:<10}{rates:<16}"
+            f"{cost['encode']:>8.1f}{cost['decode']:>10.1f}{'':<12}{model['sha256'][:8]}")
+
+
+def train(args) -> None:
+    from codec import training
+    from codec.models.training import run
+    try:
+        medium = run.configuration(args.config).MEDIUM
+        path = run.train_and_export(args.config, partial(training.arrays, medium, args.data),
+                                    args.out, args.minutes, args.start, args.resume, args.bfloat16)
+    except (OSError, ValueError, FloatingPointError, ImportError) as error:
+        raise CodecError(str(error), "usage") from None
+    say(f"{path}: ready; use it as codec compress --model {path} ...")
+
+
+def evaluate(args) -> None:
+    from codec.eval import report
+    if bool(args.compare) == bool(args.data):
+        usage("give a FOLDER, or --compare OLD NEW")
+    try:
+        if args.compare:
+            old, new = args.compare
+            sys.exit(0 if report.compare_files(old, new, args.margin) else 1)
+        wanted = {"names": args.codecs, "metrics": args.metrics, "bpp": args.bpp}
+        results = report.run(
+            args.data, args.output, model=args.model, qualities=args.qualities,
+            curves=report.KODAK if args.published == "kodak" else args.published, jobs=args.jobs,
+            repeats=args.repeats, resume=args.resume, **{k: v for k, v in wanted.items() if v})
+    except (OSError, ValueError) as error:
+        raise CodecError(str(error), "usage") from None
+    report.show(results)
+    say(str(Path(args.output) / "report.html"))
+    sys.exit(1 if any("error" in point for point in results["points"]) else 0)
+
+
+def demo(args) -> None:
+    from codec.eval import demo as page
+    page.run(args.picture, Path(args.output), args.quality)
+
+
+def doctor(args) -> None:
+    from codec import doctor as check
+    report = check.examine()
+    say(json.dumps(report) if args.json else
+        "\n".join(f"{key:<26}{value}" for key, value in report.items() if key != "problems"))
+    for problem in report["problems"]:
+        complain(problem)
+    sys.exit(1 if report["problems"] else 0)
+
+
+# ---- shared
+
+def _run_all(jobs: list[files.Job], one: Callable[[files.Job], dict], args, notes: list[str]
+             ) -> None:
+    """Every job in turn; a bad one is reported and the rest go on; exit status 1 if any failed."""
+    if args.skip_existing and args.force:
+        usage("give --skip-existing or --force, not both")
+    _note(notes, args)
+    if not jobs:
+        complain("nothing to do: the folders hold no such files")
+        sys.exit(1)
+    if args.skip_existing:
+        left = [job for job in jobs if not files.is_there(job.target)]
+        if len(left) < len(jobs):
+            _note([f"{len(jobs) - len(left)} of {len(jobs)} are there already"], args)
+        jobs = left
+    failed = 0
+    for job in _with_bar(jobs, args):
+        stream = sys.stderr if files.is_standard_output(job.target) else sys.stdout
+
+        def work(job: files.Job = job) -> dict:
+            files.check_target(job.target, args.force)
+            start = time.perf_counter()
+            report = one(job)
+            seconds = round(time.perf_counter() - start, 3)
+            return {"input": job.source, "output": job.target} | report | {"seconds": seconds}
+        report = _guarded(job.source, work, args, stream)
+        failed += report is None
+        if report:
+            _show(report, args, stream)
+    sys.exit(1 if failed else 0)
+
+
+def _look_at_all(args, function: Callable[[Any], dict], shown: Callable[[dict], str]) -> None:
+    """Reports on files and those of folders, one after the other; as above."""
+    names, notes = files.found(args.files, {SUFFIX}, args.deep, media.suffixes())
+    _note(notes, args)
+    if not names:
+        complain("nothing to do: the folders hold no such files")
+    failed, told = 0 if names else 1, False
+    for name in names:
+        def work(name: str = name) -> dict:
+            with files.opened(name) as file:
+                return {"input": name} | function(file)
+        report = _guarded(name, work, args, sys.stdout)
+        failed += report is None
+        if report:
+            lines = json.dumps(report) if args.json else shown(report)
+            say("\n" + lines if told and "\n" in lines else lines)
+            told = True
+    sys.exit(1 if failed else 0)
+
+
+def _guarded(name: str, work: Callable[[], dict], args, stream) -> dict | None:
+    """What the work on an input gives; None, and one line of error, if that fails."""
+    try:
+        return work()
+    except BrokenPipeError:
+        raise
+    except Exception as error:
+        if args.debug:
+            traceback.print_exc()
+        text, kind = str(error) or "not enough memory", getattr(error, "kind", "limit")
+        if not isinstance(error, (CodecError, MemoryError)):
+            text = f"unexpected {type(error).__name__}: {error} (--debug shows where)"
+            kind = "defect"
+    complain(f"{name}: {text}")
+    if args.json:
+        say(json.dumps({"input": name, "error": text, "kind": kind}), stream)
+    return None
+
+
+def _with_bar(jobs: list[files.Job], args) -> Iterator[files.Job]:
+    """The jobs, with a progress bar where there are several and someone watches."""
+    if len(jobs) < 2 or args.quiet or sys.stderr is None or not sys.stderr.isatty():
+        yield from jobs
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+    with Progress(console=Console(stderr=True), transient=True,
+                  redirect_stdout=sys.stdout.isatty()) as progress:     # never out of a pipe
+        yield from progress.track(jobs, description="")
+
+
+def _ran(args, engine) -> dict:
+    return {"engine": engine.name, "threads": engine.threads} if args.verbose else {}
+
+
+def _show(report: dict, args, stream) -> None:
+    if args.json:
+        say(json.dumps(report), stream)
+        return
+    _note([f"{report['input']}: {note}" for note in report.get("notes", [])], args)
+    if args.quiet:
+        return
+    parts = [f"{report['bytes']:,} bytes"]
+    if "bpp" in report:
+        parts += [f"{report['bpp']:.4f} bpp", f"quality {report['quality']:.2f}"]
+    if "psnr" in report:
+        parts.append(f"{report['psnr']:.2f} dB")
+    if "width" in report:
+        parts.append(f"{report['width']}x{report['height']}")
+    parts.append(f"{report['seconds']:.2f} s")
+    if "engine" in report:
+        parts.append(f"{report['model']}, {report['engine']}, {report['threads']} threads")
+    say(_in_one_line(f"{report['input']} -> {report['output']}  {'  '.join(parts)}"), stream)
+
+
+def _note(notes: list[str], args) -> None:
+    for note in notes:
+        if not args.quiet:
+            say(f"codec: note: {_in_one_line(note)}", sys.stderr)
+
+
+def complain(text: str) -> None:
+    say(f"codec: error: {_in_one_line(text)}", sys.stderr)
+
+
+def usage(text: str) -> None:
+    """Ends with the status of wrong usage."""
+    complain(text)
+    sys.exit(2)
+
+
+def say(text: str, stream=None) -> None:
+    """Prints; a stream that is closed takes nothing.
+
+    Raises:
+        CodecError: if the stream takes no more.
+    """
+    try:
+        print(text, file=stream or sys.stdout, flush=True)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        if stream is sys.stderr:
+            return              # nobody is left to tell
+        raise CodecError(f"cannot write standard output: {error.strerror}", "missing") from None
+
+
+def _in_one_line(text: str) -> str:
+    """Names may hold line feeds, and what else moves a terminal."""
+    return re.sub(r"[\x00-\x1f\x7f]", lambda found: repr(found[0])[1:-1], text)
