@@ -14,7 +14,7 @@ class Bands:
     """An array of this shape whose rows `make(start, stop)` gives, `height` of them at a time.
 
     Indexing makes the bands that it touches and gives a plain array; the last `keep` bands stay in
-    memory. Any number of threads may ask.
+    memory, if any are to. Any number of threads may ask.
 
     >>> squares = Bands((10, 2), np.int64, 4, lambda a, b: np.arange(a, b)[:, None] ** [1, 2])
     >>> squares[3:6, 1].tolist(), squares.shape
@@ -53,12 +53,15 @@ class Bands:
 
     def _band(self, top: int) -> np.ndarray:
         with self._lock:
-            if top not in self._made:
-                while len(self._made) >= self._keep:
-                    self._made.popitem(last=False)      # before the next one takes memory
-                self._made[top] = self._make(top, min(top + self.height, len(self)))
-            self._made.move_to_end(top)
-            return self._made[top]
+            if top in self._made:
+                self._made.move_to_end(top)
+                return self._made[top]
+            while len(self._made) >= max(1, self._keep):
+                self._made.popitem(last=False)          # before the next one takes memory
+            band = self._make(top, min(top + self.height, len(self)))
+            if self._keep:
+                self._made[top] = band
+            return band
 
     def __array__(self, dtype=None, copy=None) -> np.ndarray:
         out = np.empty(self.shape, dtype or self.dtype)

@@ -97,7 +97,7 @@ class Header:
         except (IndexError, KeyError, struct.error, UnicodeDecodeError):
             raise CodecError("damaged: the header cannot be read", "damaged") from None
         quality /= QUALITY_UNIT
-        sound = min(sizes) > 0 and 6 <= exponent <= 12 and 1 <= quality <= 100
+        sound = min(sizes) > 0 and 6 <= exponent <= 10 and 1 <= quality <= 100
         if not sound or len(digest) != 4 or not (model and model.isprintable()):
             raise CodecError("damaged: the header holds impossible values", "damaged")
         return cls(media, tuple(reversed(sizes)), 1 << exponent, quality, digest, model)

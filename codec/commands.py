@@ -49,8 +49,8 @@ def compress(args) -> None:
         with files.replacing(job.target, args.force) as file:
             size = bitstream.write(file, chain([first], sections))
         header = bitstream.Header.unpack(first.payload)
-        report = {"bytes": size, "bpp": 8 * size / header.size, "quality": header.quality,
-                  "model": header.model}
+        report: dict[str, Any] = {"bytes": size, "bpp": 8 * size / header.size,
+                                  "quality": header.quality, "model": header.model}
         notes = list(value.notes)
         if args.measure:
             report |= medium.compare(value, medium.decompress(header, kept, engine))

@@ -12,6 +12,7 @@ and the frequencies come out as they went in, on any machine. FORMAT.md describe
 
 from __future__ import annotations
 
+import math
 from typing import Protocol
 
 import constriction
@@ -51,17 +52,16 @@ class Encoder:
     def add(self, symbols: np.ndarray, indexes: np.ndarray) -> None:
         """symbols int32 and the indexes of their tables, of one shape."""
         tables, coder, escapes = self._tables, self._coder, []
-        order, groups = _groups(indexes, len(tables.frequencies))
-        symbols = symbols.ravel()[order].astype(np.int32)
-        for index, group in groups:
+        symbols = symbols.ravel()
+        for index, group in _groups(indexes, len(tables.frequencies)):
             escape = len(tables.frequencies[index]) - 1
-            values = symbols[group]
+            values = symbols[group].astype(np.int32)
             at = values - tables.offsets[index]
             outside = (at < 0) | (at >= escape)
             escapes.append(values[outside])
             at[outside] = escape
             coder.encode(at.astype(np.int32), _model(tables, index))
-        extra = np.concatenate(escapes or [symbols]).view(np.uint32)
+        extra = np.concatenate(escapes or [np.empty(0, np.int32)]).view(np.uint32)
         if extra.size:
             coder.encode((extra >> 16).astype(np.int32), _HALF)
             coder.encode((extra & 0xFFFF).astype(np.int32), _HALF)
@@ -85,32 +85,42 @@ class Decoder:
             CodecError: if no sequence of symbols gives these bytes.
         """
         tables, coder = self._tables, self._coder
-        order, groups = _groups(indexes, len(tables.frequencies))
-        symbols, escaped = np.empty(indexes.size, np.int32), np.zeros(indexes.size, bool)
+        symbols, escaped = np.empty(indexes.size, np.int32), []
         try:
-            for index, group in groups:
-                at = coder.decode(_model(tables, index), group.stop - group.start)
-                escaped[group] = at == len(tables.frequencies[index]) - 1
+            for index, group in _groups(indexes, len(tables.frequencies)):
+                count = len(range(*group.indices(indexes.size)) if isinstance(group, slice)
+                            else group)
+                at = coder.decode(_model(tables, index), count)
                 symbols[group] = at + tables.offsets[index]
-            count = int(escaped.sum())
-            if count:
-                high = coder.decode(_HALF, count).astype(np.uint32)
-                low = coder.decode(_HALF, count).astype(np.uint32)
-                symbols[escaped] = (high << 16 | low).view(np.int32)
+                outside = np.flatnonzero(at == len(tables.frequencies[index]) - 1)
+                escaped.append(group[outside] if isinstance(group, np.ndarray)
+                               else group.start + outside * group.step)
+            places = np.concatenate(escaped or [np.empty(0, np.intp)])
+            if places.size:
+                high = coder.decode(_HALF, places.size).astype(np.uint32)
+                low = coder.decode(_HALF, places.size).astype(np.uint32)
+                symbols[places] = (high << 16 | low).view(np.int32)
         except AssertionError:
             raise CodecError("damaged: the coded latents are not decodable", "damaged") from None
-        out = np.empty(indexes.size, np.int32)
-        out[order] = symbols
-        return out.reshape(indexes.shape)
+        return symbols.reshape(indexes.shape)
 
 
-def _groups(indexes: np.ndarray, tables: int):
-    """A stable order that sorts by table, and for each table in use its slice of that order."""
+def fewest_bits(tables: Tables) -> float:
+    """What one symbol of each table costs at least: the most frequent ones."""
+    return -sum(math.log2(row.max() / (1 << 24)) for row in tables.frequencies)
+
+
+def _groups(indexes: np.ndarray, tables: int) -> list[tuple[int, np.ndarray | slice]]:
+    """For each table in use, in ascending order, where its symbols stand in the flat array."""
+    if indexes.size and indexes.ndim > 1 and not any(indexes.strides[:-1]):
+        channels = indexes[(0,) * (indexes.ndim - 1)]
+        if (np.diff(channels.astype(int)) > 0).all():       # a table a channel: no need to sort
+            return [(int(table), slice(i, None, len(channels)))
+                    for i, table in enumerate(channels)]
     flat = indexes.ravel()
     counts = np.bincount(flat, minlength=tables)
-    ends = np.cumsum(counts)
-    slices = [(i, slice(ends[i] - counts[i], ends[i])) for i in np.flatnonzero(counts)]
-    return np.argsort(flat, kind="stable"), slices
+    ends, order = np.cumsum(counts), np.argsort(flat, kind="stable")
+    return [(int(i), order[ends[i] - counts[i]:ends[i]]) for i in np.flatnonzero(counts)]
 
 
 def _model(tables: Tables, index: int):

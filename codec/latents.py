@@ -9,6 +9,7 @@ gets the same integers, or an error.
 from __future__ import annotations
 
 import hashlib
+import math
 import struct
 import zlib
 from collections.abc import Callable, Iterable, Iterator
@@ -16,84 +17,112 @@ from collections.abc import Callable, Iterable, Iterator
 import numpy as np
 
 from codec import entropy_coder, parallel, windows
+from codec.bands import Bands
 from codec.bitstream import HYPER_LATENTS, LATENTS, Header, Section, Unit
 from codec.models.coding import Coding
 from codec.models.errors import CodecError
 from codec.windows import Box
 
+SLACK = 16              # zero bytes that a payload may end on, unstored; one in 2**128 has more
 Chooser = Callable[[np.ndarray, np.ndarray, slice], np.ndarray]     # value, index, channels
 
 
-def encode(y: np.ndarray, z: np.ndarray | None, header: Header, coding: Coding, choose: Chooser, *,
-           number: int = 0, threads: int = 1) -> Iterator[Section]:
+def encode(y: np.ndarray | Bands, z: np.ndarray | None, header: Header, coding: Coding,
+           choose: Chooser, *, number: int = 0, threads: int = 1) -> Iterator[Section]:
     """The sections of unit `number`, one after the other.
 
-    y [*grid, M] at its gain, z int32 [*hyper grid, N] or None; choose: see `zoo`.
+    y [*grid, M] at its gain, an array, or Bands of whole rows of tiles; z int32 [*hyper grid, N] or
+    None; choose: see `zoo`.
     """
     if z is not None and coding.hyper_latents is not None:
         coder = entropy_coder.Encoder(coding.hyper_latents)
         coder.add(z, _channels(z.shape))
         yield Section(HYPER_LATENTS, coder.finish())
     start = _checksum_before_tiles(header, z, number)
+    height = y.height if isinstance(y, Bands) else len(y)
+    for top in range(0, len(y), height):
+        rows = y[top:top + height]
 
-    def code_tile(box: Box) -> Section:
-        coder = entropy_coder.Encoder(coding.latents)
-        symbols, _ = _quantise(y[box], z, box, coding, choose, coder)
-        return Section(LATENTS, struct.pack("<I", _checksum(start, symbols)) + coder.finish())
-    yield from parallel.in_order(code_tile, tile_boxes(header, coding), threads)
+        def code_tile(box: Box, rows=rows, top=top) -> Section:
+            coder = entropy_coder.Encoder(coding.latents)
+            symbols, _ = _quantise(rows[_below(box, top)], z, box, coding, choose, coder)
+            return Section(LATENTS, struct.pack("<I", _checksum(start, symbols)) + coder.finish())
+        yield from parallel.in_order(code_tile, tile_boxes(header, coding, top, top + height),
+                                     threads)
 
 
 def rounded(y: np.ndarray, z: np.ndarray | None, header: Header, coding: Coding, choose: Chooser, *,
-            threads: int = 1) -> np.ndarray:
-    """Latents as a decoder of `encode`'s sections has them, without the detour by bytes."""
+            top: int = 0, threads: int = 1) -> np.ndarray:
+    """Latents as a decoder of `encode`'s sections has them, without the detour by bytes; y: rows of
+    whole tiles, from row `top` on."""
     decoded = np.empty_like(y)
 
     def code_tile(box: Box) -> None:
-        symbols, mean = _quantise(y[box], z, box, coding, choose)
-        np.add(symbols, mean, out=decoded[box], casting="unsafe")
-    for _ in parallel.in_order(code_tile, tile_boxes(header, coding), threads):
+        here = _below(box, top)
+        symbols, mean = _quantise(y[here], z, box, coding, choose)
+        np.add(symbols, mean, out=decoded[here], casting="unsafe")
+    for _ in parallel.in_order(code_tile, tile_boxes(header, coding, top, top + len(y)), threads):
         pass
     return decoded
 
 
-def decode(unit: Unit, header: Header, coding: Coding, area: Box | None = None, *,
-           number: int = 0, threads: int = 1) -> np.ndarray:
-    """Latents of a unit, float32 [*grid, M], at their gain; 0 in tiles that do not touch an area,
-    which are not decoded.
+class Decoder:
+    """A coded unit whose hyper-latents are decoded, and whose tiles are when they are asked for.
 
     Raises:
         CodecError: if they do not decode to what was written.
     """
-    y = np.zeros((*grid(header, coding), coding.config.latents), np.float32)
-    for box, symbols, mean in symbols_of(unit, header, coding, area, number=number,
-                                         threads=threads):
-        y[box] = symbols + mean
-    return y
+
+    def __init__(self, unit: Unit, header: Header, coding: Coding, *, number: int = 0,
+                 threads: int = 1):
+        self._tiles, self._coding, self._threads = unit.tiles, coding, threads
+        self._z, self.shape = None, (*grid(header, coding), coding.config.latents)
+        self._boxes = tile_boxes(header, coding)
+        if (unit.hyper_latents is None) != (coding.hyper_latents is None):
+            raise CodecError("damaged: hyper-latents do not fit the model", "damaged")
+        if unit.hyper_latents is not None and coding.hyper_latents is not None:
+            shape = windows.cells(self.shape[:-1], coding.config.hyper_cell)
+            indexes = _channels((*shape, coding.config.hyper_latents))
+            _check_length(unit.hyper_latents, coding.hyper_latents, math.prod(shape))
+            coder = entropy_coder.Decoder(unit.hyper_latents, coding.hyper_latents)
+            self._z = coder.next(indexes)
+        self._start = _checksum_before_tiles(header, self._z, number)
+
+    def symbols(self, area: Box | None = None) -> Iterator[tuple[Box, np.ndarray, np.ndarray]]:
+        """(box in latents, symbols int32, means) of every tile that touches an area of latents."""
+        def decode_tile(tile: tuple[Box, bytes]):
+            box, payload = tile
+            if self._z is None:             # a table a channel
+                cells = math.prod(s.stop - s.start for s in box)
+                _check_length(payload, self._coding.latents, cells)
+            coder = entropy_coder.Decoder(payload[4:], self._coding.latents)
+            symbols, mean = _each_step(self._z, box, self._coding,
+                                       lambda index, *_: coder.next(index))
+            if struct.unpack_from("<I", payload)[0] != _checksum(self._start, symbols):
+                raise CodecError("damaged: latents differ from those that were written", "damaged")
+            return box, symbols, mean
+        tiles = [(box, payload) for box, payload in zip(self._boxes, self._tiles)
+                 if area is None or windows.overlap(box, area)]
+        yield from parallel.in_order(decode_tile, tiles, self._threads)
+
+    def rows(self, top: int, bottom: int, area: Box | None = None) -> np.ndarray:
+        """Latents float32 [bottom - top, ..., M], at their gain, of whole rows of tiles; 0 in tiles
+        that do not touch an area, which are not decoded."""
+        y = np.zeros([bottom - top, *self.shape[1:]], np.float32)
+        wanted = (slice(top, bottom), *(slice(0, n) for n in self.shape[1:-1]))
+        if area is not None:
+            wanted = windows.common(wanted, area)
+        for box, symbols, mean in self.symbols(wanted):
+            y[_below(box, top)] = symbols + mean
+        return y
 
 
-def symbols_of(unit: Unit, header: Header, coding: Coding, area: Box | None = None, *,
-               number: int = 0, threads: int = 1) -> Iterator[tuple[Box, np.ndarray, np.ndarray]]:
-    """Yields (box in latents, symbols int32, means) for every tile of a unit that touches an area
-    given in latents."""
-    z = None
-    if (unit.hyper_latents is None) != (coding.hyper_latents is None):
-        raise CodecError("damaged: hyper-latents do not fit the model", "damaged")
-    if unit.hyper_latents is not None and coding.hyper_latents is not None:
-        shape = windows.cells(grid(header, coding), coding.config.hyper_cell)
-        coder = entropy_coder.Decoder(unit.hyper_latents, coding.hyper_latents)
-        z = coder.next(_channels((*shape, coding.config.hyper_latents)))
-    start = _checksum_before_tiles(header, z, number)
-
-    def decode_tile(tile: tuple[Box, bytes]):
-        box, payload = tile
-        coder = entropy_coder.Decoder(payload[4:], coding.latents)
-        symbols, mean = _each_step(z, box, coding, lambda index, *_: coder.next(index))
-        if struct.unpack_from("<I", payload)[0] != _checksum(start, symbols):
-            raise CodecError("damaged: latents differ from those that were written", "damaged")
-        return box, symbols, mean
-    tiles = [(box, payload) for box, payload in zip(tile_boxes(header, coding), unit.tiles)
-             if area is None or windows.overlap(box, area)]
-    yield from parallel.in_order(decode_tile, tiles, threads)
+def decode(unit: Unit, header: Header, coding: Coding, area: Box | None = None, *,
+           number: int = 0, threads: int = 1) -> np.ndarray:
+    """All latents of a unit, float32 [*grid, M], at their gain; 0 in tiles that do not touch an
+    area, which are not decoded; errors as of `Decoder`."""
+    decoder = Decoder(unit, header, coding, number=number, threads=threads)
+    return decoder.rows(0, decoder.shape[0], area)
 
 
 def digest(units: Iterable[Unit], header: Header, coding: Coding, threads: int = 1) -> dict:
@@ -101,7 +130,8 @@ def digest(units: Iterable[Unit], header: Header, coding: Coding, threads: int =
     tile}."""
     sha256, count = hashlib.sha256(), 0
     for number, unit in enumerate(units):
-        for _, symbols, _ in symbols_of(unit, header, coding, number=number, threads=threads):
+        for _, symbols, _ in Decoder(unit, header, coding, number=number,
+                                     threads=threads).symbols():
             sha256.update(np.ascontiguousarray(symbols, "<i4").data)
             count += symbols.size
     return {"symbols": count, "sha256": sha256.hexdigest()}
@@ -112,10 +142,17 @@ def grid(header: Header, coding: Coding) -> tuple[int, ...]:
     return windows.cells(header.shape, coding.config.cell)
 
 
-def tile_boxes(header: Header, coding: Coding) -> list[Box]:
-    """The coded tiles, in latents, in file order."""
+def tile_boxes(header: Header, coding: Coding, top: int = 0, bottom: int | None = None
+               ) -> list[Box]:
+    """The coded tiles, in latents, in file order; those of some rows."""
     tile = tuple(max(1, header.tile // size) for size in coding.config.cell)
-    return windows.boxes(windows.whole(grid(header, coding)), tile)
+    rows, *others = windows.whole(grid(header, coding))
+    return windows.boxes((slice(top, min(rows.stop, bottom or rows.stop)), *others), tile)
+
+
+def _below(box: Box, top: int) -> Box:
+    """A box in an array whose first row is row `top`."""
+    return slice(box[0].start - top, box[0].stop - top), *box[1:]
 
 
 def _quantise(y: np.ndarray, z, box: Box, coding: Coding, choose: Chooser, coder=None):
@@ -139,6 +176,15 @@ def _each_step(z, box: Box, coding: Coding, code) -> tuple[np.ndarray, np.ndarra
     features = coding.hyper_synthesis.hidden(z[window])
     parameters = coding.hyper_synthesis.output(features)
     return coding.each_step(features[inner], parameters[inner], shape, code)
+
+
+def _check_length(payload: bytes, tables: entropy_coder.Tables, cells: int) -> None:
+    """CodecError if so many cells, a symbol of every table in each, cannot be in a payload: what it
+    takes to decode is bounded by the bytes that are there. Zero bytes at its end are not stored."""
+    least = cells * entropy_coder.fewest_bits(tables) / 8
+    if len(payload) + SLACK < least:
+        raise CodecError(f"cut short or damaged: {len(payload)} bytes cannot hold latents that "
+                         f"take {int(least)} at least", "damaged")
 
 
 def _channels(shape: tuple[int, ...]) -> np.ndarray:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 import os
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import lru_cache
+from pathlib import Path
 from typing import TypeVar
 
 from threadpoolctl import ThreadpoolController
@@ -18,8 +20,36 @@ Out = TypeVar("Out")
 
 
 def cores() -> int:
-    """How many this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """How many this process may use: those it is bound to, and no more than a container's quota of
+    time, rounded up."""
+    bound = (len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity")
+             else os.cpu_count() or 1)
+    return max(1, math.ceil(min(bound, _quota(Path("/")))))
+
+
+def _quota(root: Path) -> float:
+    """Cores' worth of time that control groups leave this process (Linux: cpu.max of version 2,
+    cpu.cfs_quota_us of version 1; a group's parents count too); infinite where none is set."""
+    least = math.inf
+    try:
+        lines = (root / "proc/self/cgroup").read_text().splitlines()
+    except OSError:
+        return least
+    for line in lines:
+        _, controllers, group = line.split(":", 2)
+        if controllers and "cpu" not in controllers.split(","):
+            continue
+        base = root / "sys/fs/cgroup" / ("cpu" if controllers else "")
+        path = base / group.lstrip("/")
+        for folder in (path, *path.parents):
+            with suppress(OSError, ValueError, ZeroDivisionError):
+                quota, period = ((folder / "cpu.max").read_text().split() if not controllers else [
+                    (folder / f"cpu.cfs_{name}_us").read_text() for name in ("quota", "period")])
+                if quota != "max" and float(quota) > 0:
+                    least = min(least, float(quota) / float(period))
+            if folder == base:
+                break
+    return least
 
 
 def in_order(function: Callable[[In], Out], items: Iterable[In], threads: int) -> Iterator[Out]:

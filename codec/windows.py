@@ -10,6 +10,8 @@ from itertools import product
 
 import numpy as np
 
+from codec.bands import Bands
+
 Box = tuple[slice, ...]
 
 
@@ -91,7 +93,7 @@ def common(a: Box, b: Box) -> Box:
     return tuple(slice(max(s.start, t.start), min(s.stop, t.stop)) for s, t in zip(a, b))
 
 
-def run(network: Callable[[np.ndarray], np.ndarray], source: np.ndarray, area: Box,
+def run(network: Callable[[np.ndarray], np.ndarray], source: np.ndarray | Bands, area: Box,
         tile: tuple[int, ...], halo: int, cell_in: tuple[int, ...], cell_out: tuple[int, ...]
         ) -> Iterator[tuple[Box, np.ndarray]]:
     """Runs a network over an area, tile by tile: yields (box in cells, output of that box).

@@ -10,17 +10,19 @@ model without feedback codes y at once.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import numpy as np
 
 from codec import bitstream, latents, rate_control, windows
+from codec.bands import Bands
 from codec.bitstream import Header, Section
 from codec.engines import Engine
 from codec.media.picture_alpha import pack_alpha, unpack_alpha
 from codec.media.picture_file import SUFFIXES, Picture, read
 from codec.media.picture_metadata import pack_density, unpack_density
 from codec.media.picture_writing import write
+from codec.models.coding import Coding
 from codec.models.errors import CodecError
 from codec.windows import Box
 
@@ -29,19 +31,24 @@ __all__ = ["DEFAULT_MODEL", "DEFAULT_SUFFIX", "KINDS", "SUFFIXES", "Picture", "c
 
 KINDS = {0: "RGB", 1: "gray"}
 DEFAULT_SUFFIX, DEFAULT_MODEL = ".png", "photo"
-TILE = 1024             # pixels a coded tile spans
-WINDOW = 48, 48         # cells a window of the transforms spans
+TILE, WIDE = 1024, 1 << 13      # pixels a coded tile spans; half of that in wider pictures
+BAND = 1 << 23                  # pixels that are worked on at once, about
+WINDOW = 48                     # cells a window of the transforms spans, each way
+KEPT = 400 << 20                # bytes of latents that are kept rather than computed again
 
 
 # ---- compress
 
 def compress(picture: Picture, target: rate_control.Target, engine: Engine) -> Iterator[Section]:
-    """A picture -> the sections of its file. It is analysed once, whatever the target.
+    """A picture -> the sections of its file. It is analysed once, whatever the target, unless it is
+    too large to keep its latents.
 
     Raises:
         CodecError: if the target is out of reach.
     """
-    y = _analyse(picture.pixels, engine)
+    shape, pixels = picture.pixels.shape[:2], picture.pixels
+    tile = TILE if shape[1] <= WIDE else TILE // 2
+    y = _analyse(pixels, tile, engine)
     coding, threads = engine.model.coding, engine.threads
     extras = [Section(kind, value) for kind, value in (
         (bitstream.ICC, picture.icc), (bitstream.EXIF, picture.exif),
@@ -52,10 +59,10 @@ def compress(picture: Picture, target: rate_control.Target, engine: Engine) -> I
 
     @lru_cache(maxsize=1)               # a search ends on the file it wants
     def prepared(quality: float):
-        header = Header(int(picture.gray), picture.pixels.shape[:2], TILE, quality,
-                        engine.model.digest, engine.model.name)
+        header = Header(int(picture.gray), shape, tile, quality, engine.model.digest,
+                        engine.model.name)
         choose = engine.model.chooser(quality)
-        return *_latents(y, picture.pixels, header, choose, engine), header, coding, choose
+        return *_latents(y, pixels, header, choose, engine), header, coding, choose
 
     def sections(quality: float) -> Iterator[Section]:
         scaled, z, header, *how = prepared(quality)
@@ -67,10 +74,10 @@ def compress(picture: Picture, target: rate_control.Target, engine: Engine) -> I
         return list(sections(quality))
 
     def psnr_at(quality: float) -> float:
-        decoded = latents.rounded(*prepared(quality), threads=threads)
-        area = windows.whole(picture.pixels.shape[:2])
-        shown = _synthesise(decoded, area, quality, engine)
-        return psnr(picture.pixels, _gray(shown) if picture.gray else shown)
+        scaled, z, header, _, choose = prepared(quality)
+        decoded = _coded(scaled, z, header, coding, choose, threads)
+        shown = _shown(decoded, windows.whole(shape), quality, picture.gray, engine)
+        return psnr(pixels, shown)
 
     quality = rate_control.quality_for(
         target, lambda quality: bitstream.size(attempt(quality)), psnr_at,
@@ -79,49 +86,88 @@ def compress(picture: Picture, target: rate_control.Target, engine: Engine) -> I
     yield from attempt(quality) if by_size else sections(quality)
 
 
-def _analyse(pixels: np.ndarray, engine: Engine) -> np.ndarray:
+def _band(grid: tuple[int, ...], tile: int, cell: int) -> tuple[int, tuple[int, int]]:
+    """Rows of cells that are worked on at once, whole rows of tiles; and the window of the
+    transforms, in cells, that divides them well."""
+    row = tile // cell
+    rows = max(1, BAND // (tile * grid[1] * cell)) * row
+    if rows >= grid[0]:
+        return grid[0], (WINDOW, WINDOW)
+    return rows, (row, WINDOW * WINDOW // row)
+
+
+def _analyse(pixels: np.ndarray | Bands, tile: int, engine: Engine) -> Bands:
     """pixels uint8 [H, W, 3] -> latents float32 [*grid, M], before any gain."""
     config = engine.model.config
+    (cell, _), halo = config.cell, config.halo["analysis"]
     grid = windows.cells(pixels.shape[:2], config.cell)
-    pads = [(0, n * cell - size) for n, cell, size in zip(grid, config.cell, pixels.shape)]
-    padded = np.pad(pixels, [*pads, (0, 0)], mode="edge") if any(b for _, b in pads) else pixels
-    y = np.empty([*grid, config.latents], np.float32)
-    for box, part in windows.run(
-            lambda window: engine.run("analysis", window.astype(np.float32)), padded,
-            windows.whole(grid), WINDOW, config.halo["analysis"], config.cell, (1, 1)):
-        y[box] = part
-    return y
+    height, window = _band(grid, tile, cell)
+
+    def make(top: int, bottom: int) -> np.ndarray:
+        y = np.empty([bottom - top, grid[1], config.latents], np.float32)
+        above = max(0, top - halo)
+        rows = pixels[above * cell:min(grid[0], bottom + halo) * cell]
+        pads = [(0, -size % cell) for size in rows.shape[:2]]
+        padded = np.pad(rows, [*pads, (0, 0)], mode="edge") if any(b for _, b in pads) else rows
+        for box, part in windows.run(
+                lambda window: engine.run("analysis", window.astype(np.float32)), padded,
+                (slice(top - above, bottom - above), slice(0, grid[1])), window, halo,
+                config.cell, (1, 1)):
+            y[box[0].start + above - top:box[0].stop + above - top, box[1]] = part
+        return y
+    shape = (*grid, config.latents)
+    keep = 3 if 4 * np.prod(shape) > KEPT else len(range(0, grid[0], height))
+    return Bands(shape, np.float32, height, make, keep)
 
 
-def _latents(y: np.ndarray, pixels: np.ndarray, header: Header, choose: latents.Chooser,
-             engine: Engine) -> tuple[np.ndarray, np.ndarray | None]:
+def _latents(y: Bands, pixels: np.ndarray | Bands, header: Header, choose: latents.Chooser,
+             engine: Engine) -> tuple[Bands, np.ndarray | None]:
     """What is coded of y: at the quality's gain and, with feedback, corrected for what a first
     coding did to the picture; and z, int32 or None."""
     model, quality = engine.model, header.quality
-    scaled, z = y * model.gain(quality), None
+    gain, z = model.gain(quality), None
     if model.coding.hyper_synthesis is not None:
-        z = _hyper_latents(scaled, engine)
-    if model.config.feedback:
-        decoded = latents.rounded(scaled, z, header, model.coding, choose, threads=engine.threads)
-        for box in windows.boxes(windows.whole(y.shape[:2]), WINDOW):
-            error = _error(pixels, decoded, box, quality, engine)
-            scaled[box] += model.correction(error, scaled[box] - decoded[box], quality)
-    return scaled, z
+        z = _hyper_latents(y, gain, header.tile, engine)
+    scaled = Bands(y.shape, np.float32, y.height, lambda top, bottom: y[top:bottom] * gain, keep=0)
+    if not model.config.feedback:
+        return scaled, z
+    first = _coded(scaled, z, header, model.coding, choose, engine.threads)
+    _, window = _band(y.shape[:2], header.tile, model.config.cell[0])
+
+    def corrected(top: int, bottom: int) -> np.ndarray:
+        rows = y[top:bottom] * gain
+        for box in windows.boxes((slice(top, bottom), slice(0, y.shape[1])), window):
+            error = _error(pixels, first, box, quality, engine)
+            here = slice(box[0].start - top, box[0].stop - top), box[1]
+            rows[here] += model.correction(error, rows[here] - first[box], quality)
+        return rows
+    return Bands(y.shape, np.float32, y.height, corrected, keep=1), z
 
 
-def _hyper_latents(scaled: np.ndarray, engine: Engine) -> np.ndarray:
-    """z of latents at their gain, int32 [*hyper grid, N]."""
+def _coded(scaled: Bands, z: np.ndarray | None, header: Header, coding: Coding,
+           choose: latents.Chooser, threads: int) -> Bands:
+    """Latents as a decoder will have them."""
+    return Bands(scaled.shape, np.float32, scaled.height, lambda top, bottom: latents.rounded(
+        scaled[top:bottom], z, header, coding, choose, top=top, threads=threads), keep=3)
+
+
+def _hyper_latents(y: Bands, gain: np.ndarray, tile: int, engine: Engine) -> np.ndarray:
+    """z of latents, at their gain: int32 [*hyper grid, N]."""
     config = engine.model.config
-    grid = windows.cells(scaled.shape[:2], config.hyper_cell)
+    grid = windows.cells(y.shape[:2], config.hyper_cell)
     z = np.empty([*grid, config.hyper_latents], np.int32)
+    height, window = _band(y.shape[:2], tile, config.cell[0])
+    if height < len(y):                 # as high as a row of tiles
+        high = window[0] // config.hyper_cell[0]
+        window = high, WINDOW * WINDOW // high
     for box, part in windows.run(
-            lambda window: engine.run("hyper_analysis", window), scaled, windows.whole(grid),
-            WINDOW, config.halo["hyper_analysis"], config.hyper_cell, (1, 1)):
+            lambda window: engine.run("hyper_analysis", window * gain), y, windows.whole(grid),
+            window, config.halo["hyper_analysis"], config.hyper_cell, (1, 1)):
         z[box] = np.rint(part)
     return z
 
 
-def _error(pixels: np.ndarray, decoded: np.ndarray, box: Box, quality: float, engine: Engine
+def _error(pixels: np.ndarray | Bands, decoded: Bands, box: Box, quality: float, engine: Engine
            ) -> np.ndarray:
     """Pixels less what decoded latents show, int16 [*cells, 3] of a box of latents; 0 beyond the
     border of the picture."""
@@ -160,26 +206,41 @@ def decompress(header: Header, sections: Iterable[Section], engine: Engine,
     coding, config = engine.model.coding, engine.model.config
     extras: dict[str, bytes] = {}
     [unit] = bitstream.units(sections, header.tiles, extras, header.medium.units)
-    needed = windows.grow(windows.cover(area, config.cell), config.halo["synthesis"],
-                          latents.grid(header, coding))
-    decoded = latents.decode(unit, header, coding, needed, threads=engine.threads)
-    pixels = _synthesise(decoded, area, header.quality, engine)
+    decoder = latents.Decoder(unit, header, coding, threads=engine.threads)
+    grid = decoder.shape[:2]
+    needed = windows.grow(windows.cover(area, config.cell), config.halo["synthesis"], grid)
+    rows, _ = _band(grid, header.tile, config.cell[0])
+    decoded = Bands(decoder.shape, np.float32, rows, partial(decoder.rows, area=needed), keep=3)
     gray, alpha = KINDS[header.media] == "gray", None
+    pixels = _shown(decoded, area, header.quality, gray, engine)
     if bitstream.ALPHA in extras:
         alpha = unpack_alpha(extras[bitstream.ALPHA], width, height)[area]
-    return Picture(_gray(pixels) if gray else pixels, gray, alpha,
+    return Picture(pixels if pixels.size > 3 * 2 * BAND else np.asarray(pixels), gray, alpha,
                    extras.get(bitstream.ICC), extras.get(bitstream.EXIF),
                    extras.get(bitstream.XMP), unpack_density(extras.get(bitstream.DENSITY)))
 
 
-def _synthesise(y: np.ndarray, area: Box, quality: float, engine: Engine) -> np.ndarray:
+def _shown(y: Bands, area: Box, quality: float, gray: bool, engine: Engine) -> Bands:
+    """Pixels uint8 [*area, 3] of decoded latents, at the quality's gain."""
+    top, left = area[0].start, area[1]
+    cell = engine.model.config.cell[0]
+
+    def make(start: int, stop: int) -> np.ndarray:
+        pixels = _synthesise(y, (slice(top + start, top + stop), left), quality, engine)
+        return _gray(pixels) if gray else pixels
+    shape = area[0].stop - top, left.stop - left.start, 3
+    return Bands(shape, np.uint8, shape[0] if y.height == len(y) else y.height * cell, make, keep=1)
+
+
+def _synthesise(y: Bands, area: Box, quality: float, engine: Engine) -> np.ndarray:
     """Decoded latents, at the quality's gain -> pixels uint8 of an area given in pixels."""
     config, gain = engine.model.config, engine.model.gain(quality, inverse=True)
     out = np.empty([*(s.stop - s.start for s in area), 3], np.uint8)
+    cells = windows.cover(area, config.cell)
+    high = min(WINDOW, y.height) if y.height < len(y) else WINDOW
     for box, part in windows.run(
-            lambda window: _to_8_bits(engine.run("synthesis", window * gain)), y,
-            windows.cover(area, config.cell), WINDOW, config.halo["synthesis"], (1, 1),
-            config.cell):
+            lambda window: _to_8_bits(engine.run("synthesis", window * gain)), y, cells,
+            (high, WINDOW * WINDOW // high), config.halo["synthesis"], (1, 1), config.cell):
         under = windows.samples(box, config.cell)
         shared = windows.common(under, area)
         out[windows.within(shared, area)] = part[windows.within(shared, under)]
@@ -201,11 +262,13 @@ def compare(a: Picture, b: Picture) -> dict:
     return {"psnr": psnr(a.pixels, b.pixels)}
 
 
-def psnr(a: np.ndarray, b: np.ndarray) -> float:
+def psnr(a: np.ndarray | Bands, b: np.ndarray | Bands) -> float:
     """Peak signal-to-noise ratio in dB of two uint8 arrays, over all their samples.
 
     >>> round(psnr(np.zeros([2, 2, 3], np.uint8), np.full([2, 2, 3], 1, np.uint8)), 2)
     48.13
     """
-    error = np.mean((a.astype(np.float32) - b.astype(np.float32)) ** 2, dtype=np.float64)
+    rows = max(1, 3 * BAND * len(a) // a.size)
+    error = sum(np.sum((a[i:i + rows].astype(np.float32) - b[i:i + rows].astype(np.float32)) ** 2,
+                       dtype=np.float64) for i in range(0, len(a), rows)) / a.size
     return float("inf") if error == 0 else float(10 * np.log10(255**2 / error))

@@ -21,6 +21,7 @@ from codec.media.picture_metadata import png_chunks
 from codec.models.errors import CodecError
 
 LARGE = 1 << 24         # pixels from which on a file is read in strips
+KEPT = 40 << 20         # pixels of strips that stay in memory: they are asked for more than once
 _READS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "DIB", "GIF", "AVIF", "JPEG2000", "PPM", "MPO",
           "TGA", "ICO", "PCX", "SGI", "QOI", "PSD")     # what Pillow reads by itself alone
 _LIBVIPS = {"PNG": "pngload", "TIFF": "tiffload", "JPEG": "jpegload", "WEBP": "webpload"}
@@ -226,7 +227,7 @@ def _by_libvips(image: Any, file: BinaryIO) -> Samples:
             planes[start:stop] = rows(start, stop)
     else:
         planes = Bands((height, width, 3), np.uint8, source.step, lambda start, stop: np.repeat(
-            rows(start, stop), 3 // bands, 2), keep=2)
+            rows(start, stop), 3 // bands, 2), keep=max(2, KEPT // (source.step * width)))
     return Samples(planes, [ROUNDED] if source.dtype == np.uint16 else [], gray=bands == 1)
 
 

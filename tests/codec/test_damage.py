@@ -14,6 +14,7 @@ from PIL import Image
 import codec
 from codec import bitstream, latents
 from codec.bitstream import Header, Section
+from codec.models import zoo
 
 
 @pytest.fixture(scope="module")
@@ -102,8 +103,11 @@ def test_a_small_file_that_claims_much_costs_little(streams):
         codec.decompress(blob)
     with pytest.raises(codec.CodecError, match="holds 0 of 38416 tiles"):
         codec.info(blob)
-    large = Header(header.media, (1 << 12, 1 << 15), 1 << 12, 50, header.digest, "photo")
-    with pytest.raises(codec.CodecError, match="0 of 8 tiles"):
+    wide = Header(header.media, (1 << 12, 1 << 15), 1 << 12, 50, header.digest, "photo")
+    with pytest.raises(codec.CodecError, match="holds impossible values"):
+        codec.decompress(file_of([Section("H", wide.pack())]))
+    large = Header(header.media, (1 << 12, 1 << 15), 1 << 10, 50, header.digest, "photo")
+    with pytest.raises(codec.CodecError, match="0 of 128 tiles"):
         codec.decompress(file_of([Section("H", large.pack())]))
     assert time.time() - start < 10
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100_000    # kB
@@ -226,3 +230,19 @@ def test_units_out_of_their_order_are_refused(two_units, order):
 
 
 REFUSED = r"damaged: (latents differ from those that were written|the coded latents are not)"
+
+
+@pytest.mark.parametrize("side, message", [
+    (8192, "44 bytes cannot hold latents that take 56117 at least"),
+    (64, "latents differ from those that were written")])
+def test_a_tiny_file_costs_no_more_than_its_bytes_allow(side, message):
+    """What a header announces is not worked on where so few bytes cannot hold it."""
+    model = zoo.find("photo")
+    header = Header(0, (side, side), 1024, 50.0, model.digest, "photo")
+    tiles = [Section("Y", bytes(9))] * header.tiles
+    file = io.BytesIO()
+    bitstream.write(file, [Section("H", header.pack()), Section("Z", b"\x12" * 44), *tiles])
+    start = time.process_time()
+    with pytest.raises(codec.CodecError, match=message):
+        codec.verify(file.getvalue())
+    assert time.process_time() - start < 1

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import codec
-from codec import bitstream, latents, parallel, windows
+from codec import bitstream, entropy_coder, latents, parallel, windows
 from codec.bitstream import Header, Unit
 from codec.media import picture
 from codec.models import zoo
@@ -219,3 +219,16 @@ def test_an_encoder_knows_what_decoders_will_have():
     decoded = latents.decode(unit, header, model.coding)
     assert (latents.rounded(*given, threads=2) == decoded).all() and decoded.any()
     assert decoded.shape == (*windows.cells((70, 90), (16, 16)), 384)
+
+
+def test_nothing_shorter_than_the_fewest_bytes_is_ever_written(small_models):
+    for name, folder in small_models.items():
+        model = zoo.open_folder(folder)
+        tables = model.coding.hyper_latents or model.coding.latents
+        for value in 0, 128, 255:
+            pixels = np.full([256, 256, 3], value, np.uint8)
+            sections = list(bitstream.Reader(BytesIO(codec.compress(
+                pixels, quality=1, model=str(folder)))))
+            cells = 16 if model.coding.hyper_latents else 256
+            payload = sections[1].payload
+            assert 8 * len(payload) + 8 > cells * entropy_coder.fewest_bits(tables), name

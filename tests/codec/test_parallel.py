@@ -1,5 +1,6 @@
 """Tiles side by side: in order, on no more cores than asked for, and to the same bytes."""
 
+import math
 import threading
 import time
 
@@ -60,3 +61,21 @@ def test_any_number_of_threads_gives_the_same_file(photo, monkeypatch):
     pictures = [codec.decompress(files[0], threads=threads).pixels for threads in (1, 2, 5)]
     assert (np.abs(pictures[0].astype(int) - pictures) <= 1).all()
     assert codec.verify(files[0])["symbols"] == 13 * 19 * 384
+
+
+@pytest.mark.parametrize("cgroup, files, cores", [
+    ("0::/a/b", {"a/b/cpu.max": "150000 100000"}, 1.5),
+    ("0::/a/b", {"a/cpu.max": "50000 100000", "a/b/cpu.max": "max 100000"}, 0.5),
+    ("0::/", {"cpu.max": "300000 100000"}, 3),
+    ("0::/", {}, math.inf), ("0::/", {"cpu.max": "nonsense"}, math.inf),
+    ("4:cpu,cpuacct:/d\n3:memory:/d", {"cpu/d/cpu.cfs_quota_us": "200000",
+                                       "cpu/d/cpu.cfs_period_us": "100000"}, 2),
+    ("4:cpu,cpuacct:/d", {"cpu/d/cpu.cfs_quota_us": "-1", "cpu/d/cpu.cfs_period_us": "100000"},
+     math.inf)])
+def test_a_containers_quota_counts(tmp_path, cgroup, files, cores):
+    there = {f"sys/fs/cgroup/{name}": text for name, text in files.items()}
+    for name, text in ({"proc/self/cgroup": cgroup} | there).items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    assert parallel._quota(tmp_path) == cores
+    assert parallel._quota(tmp_path / "none") == math.inf

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 import codec
-from codec import bitstream
+from codec import api, bitstream
+from codec.bands import Bands
 from codec.bitstream import Section
 from codec.media import picture
 from codec.media.picture import Picture
@@ -126,10 +127,10 @@ def test_windows_leave_no_seams(photo, monkeypatch):
     """Small windows give the picture of one window, but for float rounding."""
     pixels = np.tile(photo, [2, 2, 1])
     engine = codec.engine_for(codec.find_model("photo"))
-    whole = picture._analyse(pixels, engine)
+    whole = np.asarray(picture._analyse(pixels, 1024, engine))
     shown = codec.decompress(codec.compress(pixels, quality=60)).pixels
-    monkeypatch.setattr(picture, "WINDOW", (5, 5))
-    assert np.abs(picture._analyse(pixels, engine) - whole).max() < 1e-2
+    monkeypatch.setattr(picture, "WINDOW", 5)
+    assert np.abs(np.asarray(picture._analyse(pixels, 1024, engine)) - whole).max() < 1e-2
     again = codec.decompress(codec.compress(pixels, quality=60)).pixels
     assert np.abs(again.astype(int) - shown).max() <= 2
     assert (again != shown).mean() < 0.02
@@ -181,3 +182,70 @@ def test_every_model_of_the_zoo_round_trips_untrained(name, small_models, photo)
     assert codec.verify(blob, model=folder)["symbols"] == 13 * 19 * 24
     with pytest.raises(codec.CodecError, match=rf"made by model '{name}' with weights .* not inst"):
         codec.decompress(blob)
+
+
+# ---- large pictures, band by band
+
+@pytest.fixture
+def in_bands(monkeypatch):
+    """Bands of one row of tiles, tiles of 64 pixels; latents are computed again where needed."""
+    for name, value in {"TILE": 64, "WIDE": 1 << 20, "BAND": 1, "KEPT": 0, "WINDOW": 8}.items():
+        monkeypatch.setattr(picture, name, value)
+
+
+def test_bands_give_what_the_whole_gives(photo, in_bands, monkeypatch):
+    blob = codec.compress(photo, quality=60)
+    bands = codec.decompress(blob).pixels
+    monkeypatch.setattr(picture, "BAND", 1 << 23)
+    monkeypatch.setattr(picture, "WINDOW", 48)
+    whole = codec.compress(photo, quality=60)
+    assert codec.info(blob)["tiles"] == codec.info(whole)["tiles"] == 20
+    assert abs(len(blob) - len(whole)) < 0.002 * len(whole)     # floats differ in their last bits
+    pixels = codec.decompress(blob).pixels
+    assert np.abs(pixels.astype(int) - bands).max() <= 1 and (pixels != bands).mean() < 1e-3
+
+
+@pytest.mark.parametrize("wish", [{"size": 2000}, {"psnr": 32}])
+def test_targets_are_met_in_bands_too(photo, in_bands, wish):
+    blob = codec.compress(photo[:130, :140], **wish)
+    reached = codec.psnr(photo[:130, :140], codec.decompress(blob).pixels)
+    assert 1940 <= len(blob) <= 2000 if "size" in wish else 32 <= reached <= 32.1
+
+
+@pytest.mark.parametrize("crop", [(0, 0, 300, 200), (70, 65, 90, 1), (299, 199, 1, 1),
+                                  (10, 60, 200, 75)])
+def test_a_crop_of_bands_is_part_of_them(photo, in_bands, crop):
+    blob = codec.compress(photo, quality=40)
+    x, y, width, height = crop
+    whole = codec.decompress(blob).pixels[y:y + height, x:x + width]
+    part = codec.decompress(blob, crop=crop).pixels
+    assert part.shape == (height, width, 3)
+    assert np.abs(part.astype(int) - whole).max() <= 1
+
+
+def test_pixels_may_come_and_go_in_strips(photo, in_bands, monkeypatch):
+    strips = Bands(photo.shape, np.uint8, 7, lambda top, bottom: photo[top:bottom], keep=40)
+    blob = codec.compress(Picture(strips), quality=60)
+    assert blob == codec.compress(photo, quality=60)
+    decoded = api.decompress_in_bands(blob).pixels
+    assert isinstance(decoded, Bands) and decoded.height == 64
+    assert (decoded[100:131, 5:9] == codec.decompress(blob).pixels[100:131, 5:9]).all()
+    assert codec.psnr(strips, decoded) == pytest.approx(
+        codec.psnr(photo, codec.decompress(blob).pixels), abs=1e-9)
+
+
+def test_damage_in_a_band_is_found_when_it_is_asked_for(photo, in_bands):
+    sections = list(bitstream.Reader(BytesIO(codec.compress(photo, quality=50))))
+    sections[-1] = Section("Y", bytes(4) + sections[-1].payload[4:])
+    file = BytesIO()
+    bitstream.write(file, sections)
+    pixels = api.decompress_in_bands(file.getvalue()).pixels
+    assert pixels[:100].shape == (100, 300, 3)
+    with pytest.raises(codec.CodecError, match="differ from those that were written"):
+        pixels[150:200]
+
+
+def test_wide_pictures_have_small_tiles(photo, monkeypatch):
+    monkeypatch.setattr(picture, "WIDE", 200)
+    assert codec.info(codec.compress(photo, quality=20))["tile"] == 512
+    assert codec.info(codec.compress(photo[:, :200], quality=20))["tile"] == 1024
