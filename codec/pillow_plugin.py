@@ -2,51 +2,91 @@
 
     Image.open("photo.jpg.tfci").show()
     image.save("photo.tfci", quality=60)            # or size=, bpp=, psnr=, model=
+    image.save("photo.tfci", exif=image.getexif(), icc_profile=profile, xmp=packet)
+
+The import is needed: Pillow looks for no plugins by itself.
 """
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 from PIL import Image, ImageFile
 
 import codec
 from codec import bitstream
+from codec.media import picture
+from codec.media.picture_metadata import INCH, unpack_density
 
-OPTIONS = ("quality", "size", "bpp", "psnr", "model", "threads")
+OPTIONS = ("quality", "size", "bpp", "psnr", "model", "threads", "exact_alpha")
 
 
 class TfciImageFile(ImageFile.ImageFile):
-    """A .tfci file; its header is read on opening, its pixels are decoded on first use."""
+    """A .tfci file: header and metadata are read on opening, pixels are decoded on first use."""
 
     format = "TFCI"
     format_description = "learned picture codec"
 
     def _open(self) -> None:
-        self._blob = self.fp.read() if self.fp else b""
         try:
-            info = codec.info(self._blob)
+            sections = iter(bitstream.Reader(self.fp))      # type: ignore[arg-type]
+            header = bitstream.read_header(sections)
+            if header.medium.name != "picture":
+                raise SyntaxError(f"holds no picture but a {header.medium.name}")
+            found: dict[str, bytes] = {}
+            for kind, payload in sections:                  # metadata, then alpha, come first
+                if kind in (bitstream.HYPER_LATENTS, bitstream.LATENTS):
+                    break
+                found[kind] = payload
         except codec.CodecError as error:
             raise SyntaxError(str(error)) from None
-        self._size = info["width"], info["height"]
-        self._mode = ("L" if info["channels"] == "gray" else "RGB") + "A" * info["alpha"]
-        self.info["quality"] = info["quality"]
+        told = picture.info(header)
+        self._size = told["width"], told["height"]
+        self._mode = ("L" if told["channels"] == "gray" else "RGB") + "A" * (
+            bitstream.ALPHA in found)
+        self.info["quality"] = header.quality
+        for name, kind in (("icc_profile", bitstream.ICC), ("exif", bitstream.EXIF),
+                           ("xmp", bitstream.XMP)):
+            if kind in found:
+                self.info[name] = found[kind]
+        if density := unpack_density(found.get(bitstream.DENSITY)):
+            self.info["dpi"] = tuple(v * INCH for v in density)
 
     def load(self):
-        if self._blob:
-            blob, self._blob = self._blob, b""
+        if self._im is None and self.fp:
             try:
-                picture = codec.decompress(blob)
+                self.fp.seek(0)
+                self.im = codec.decompress(self.fp).to_pillow().im
             except codec.CodecError as error:
                 raise OSError(str(error)) from None
-            self.im = picture.to_pillow().im
-            metadata = {"icc_profile": picture.icc, "exif": picture.exif, "xmp": picture.xmp}
-            self.info |= {name: value for name, value in metadata.items() if value}
+            if self._exclusive_fp:
+                self.fp.close()
+            self.fp = None
         return super().load()
+
+    def verify(self) -> None:
+        """Checks every checksum; the image cannot be used afterwards, as Pillow has it."""
+        try:
+            self.fp.seek(0)                                 # type: ignore[union-attr]
+            codec.info(self.fp)
+        except codec.CodecError as error:
+            raise OSError(str(error)) from None
+        super().verify()
 
 
 def _save(image: Image.Image, file, filename) -> None:
-    options = {name: image.encoderinfo[name] for name in OPTIONS if name in image.encoderinfo}
+    given = image.encoderinfo
+    if given.get("lossless"):
+        raise OSError("lossless=True: .tfci has no lossless mode yet")
     try:
-        file.write(codec.compress(image, **options))
+        value = codec.read_picture(image, exact_alpha=given.get("exact_alpha", False))
+        metadata = {ours: given[name] for ours, name in (
+            ("icc", "icc_profile"), ("exif", "exif"), ("xmp", "xmp")) if name in given}
+        if isinstance(metadata.get("exif"), Image.Exif):
+            metadata["exif"] = metadata["exif"].tobytes()
+        value = replace(value, **{name: data or None for name, data in metadata.items()})
+        file.write(codec.compress(value, **{name: given[name] for name in OPTIONS
+                                            if name in given}))
     except codec.CodecError as error:
         raise OSError(str(error)) from None
 
