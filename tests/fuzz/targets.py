@@ -1,0 +1,146 @@
+"""What is fuzzed: whatever the bytes, a result or a CodecError of one line, and nothing else.
+
+    container   sections, header and units of a .tfci file, no model
+    decoder     the whole way from a file to pixels, and to symbols
+    pictures    every reader of picture files
+    strips      the same of files that are too large to hold
+"""
+
+from __future__ import annotations
+
+import random
+import struct
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+import codec
+from codec import bitstream
+from codec.media import picture_samples
+from tests.codec.media import made
+
+CORPUS = Path(__file__).parent / "corpus"
+PIXELS = 1 << 18
+
+
+def container(data: bytes) -> None:
+    _refused_at_most(lambda: codec.info(data))
+
+
+def decoder(data: bytes) -> None:
+    _refused_at_most(lambda: codec.verify(data, max_pixels=PIXELS))
+    _refused_at_most(lambda: codec.decompress(data, max_pixels=PIXELS, threads=1))
+
+
+def pictures(data: bytes) -> None:
+    def read() -> None:
+        picture = codec.read_picture(data, PIXELS)
+        assert picture.pixels.dtype == np.uint8 and picture.pixels.shape[2] == 3
+        assert picture.alpha is None or picture.alpha.shape == picture.pixels.shape[:2]
+        np.asarray(picture.pixels)
+    _refused_at_most(read)
+
+
+def strips(data: bytes) -> None:
+    before, picture_samples.LARGE = picture_samples.LARGE, 500
+    try:
+        pictures(data)
+    finally:
+        picture_samples.LARGE = before
+
+
+TARGETS: dict[str, Callable[[bytes], None]] = {
+    "container": container, "decoder": decoder, "pictures": pictures, "strips": strips}
+
+
+def _refused_at_most(call: Callable[[], object]) -> None:
+    try:
+        call()
+    except codec.CodecError as error:
+        assert str(error).strip() and "\n" not in str(error), repr(str(error))
+
+
+def seeds(target: str) -> list[bytes]:
+    """Sound files, and what was found before."""
+    target = "pictures" if target == "strips" else target
+    found = [path.read_bytes() for path in sorted((CORPUS / target).glob("*"))]
+    rgba = Image.fromarray(np.dstack([made.RGB, made.RGB[..., 0]]))
+    if target == "pictures":
+        return found + _picture_files(rgba)
+    sources = [made.RGB, made.RGB[..., 0], made.RGB[:1, :1], made.stored(rgba, "PNG"),
+               made.stored(made.RGB, "JPEG", exif=made.exif(), icc_profile=made.SRGB, xmp=made.XMP,
+                           dpi=(300, 300))]
+    return found + [codec.compress(source, quality=quality) for source, quality in zip(
+        sources, (30, 60, 90, 50, 1))]
+
+
+def _picture_files(rgba: Image.Image) -> list[bytes]:
+    gray, chunk = made.RGB[..., 0], made.chunk
+    kinds = {"PNG": {}, "JPEG": dict(exif=made.exif(camera=True), xmp=made.XMP,
+                                     icc_profile=made.SRGB),
+             "WEBP": dict(exif=made.exif()), "TIFF": dict(exif=made.exif(), compression="tiff_lzw"),
+             "BMP": {}, "GIF": {}, "AVIF": {}, "JPEG2000": {}, "PPM": {}, "TGA": {}, "ICO": {},
+             "PCX": {}, "SGI": {}, "MPO": dict(save_all=True, append_images=[rgba.convert("RGB")])}
+    files = [made.stored(made.RGB, kind, **options) for kind, options in kinds.items()]
+    files += [made.stored(rgba, kind) for kind in ("PNG", "WEBP", "TIFF", "AVIF")]
+    files += [made.stored(Image.fromarray(gray), "TIFF", tiffinfo={700: made.XMP}),
+              made.stored(rgba.convert("CMYK"), "JPEG"), made.stored(rgba.convert("P"), "PNG"),
+              made.png(made.RGB16, 16, 2, chunk(b"tRNS", bytes(6)) + chunk(b"gAMA", bytes(4))),
+              made.png((made.X // 8) % 4, 2, 0, chunk(b"tRNS", b"\0\3") + chunk(b"pHYs", bytes(9))),
+              made.png(made.RGB, before=made.raw_profile(b"Raw profile type exif", b"exif",
+                                                         made.exif())),
+              made.png(made.RGB, after=chunk(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + made.XMP)),
+              made.with_segments(made.stored(made.RGB, "JPEG"), *made.extended_xmp(made.XMP))]
+    return files
+
+
+def repaired(data: bytes) -> bytes:
+    """A .tfci, or a PNG, with checksums that fit what is in it: damage that gets further in."""
+    if data.startswith(b"\x89PNG"):
+        return _repaired_png(data)
+    out, at = bytearray(bitstream.SIGNATURE + bytes([bitstream.VERSION])), 9
+    while at + 6 <= len(data):
+        try:
+            length, start = bitstream.read_varint(data, at + 1)
+        except IndexError:
+            break
+        payload = data[start:start + min(length, len(data))]
+        head = data[at:at + 1] + bitstream.varint(len(payload))
+        out += head + payload + struct.pack("<I", zlib.crc32(payload, zlib.crc32(head)))
+        at = start + length + 4
+    return bytes(out)
+
+
+def _repaired_png(data: bytes) -> bytes:
+    out, at = bytearray(data[:8]), 8
+    while at + 8 <= len(data):
+        length, kind = struct.unpack_from(">I4s", data, at)
+        out += made.chunk(kind, data[at + 8:at + 8 + min(length, len(data))])
+        at += 12 + length
+    return bytes(out)
+
+
+def mutated(data: bytes, chance: random.Random) -> bytes:
+    """A few small changes, and sound checksums two times of three."""
+    out = bytearray(data)
+    for _ in range(chance.randint(1, 4)):
+        at, how = chance.randrange(len(out) + 1), chance.randrange(6)
+        if how == 0 and at < len(out):
+            out[at] ^= 1 << chance.randrange(8)
+        elif how == 1 and at < len(out):
+            out[at] = chance.choice((0, 1, 127, 128, 255, chance.randrange(256)))
+        elif how == 2:
+            del out[at:at + chance.randint(1, 16)]
+        elif how == 3:
+            out[at:at] = chance.randbytes(chance.randint(1, 8))
+        elif how == 4:
+            out[at:at + 4] = struct.pack(chance.choice(("<I", ">I")), chance.choice(
+                (0, 1, 65535, 1 << 31, (1 << 32) - 1, chance.randrange(1 << 32))))
+        else:
+            size = chance.randint(1, 32)
+            start = chance.randrange(max(1, len(out) - size))
+            out[at:at] = out[start:start + size]
+    return repaired(bytes(out)) if chance.randrange(3) else bytes(out)
