@@ -68,8 +68,9 @@ def compress(args) -> None:
 
 def decompress(args) -> None:
     pictures = media.suffixes()
-    if args.to and args.output and Path(args.output).suffix and not os.path.isdir(args.output):
-        usage(f"give --to {args.to} or -o {args.output}, not both")
+    named = Path(args.output or "").suffix.lower()
+    if args.to and named in pictures - {args.to} and not os.path.isdir(args.output):
+        usage(f"--to {args.to} and -o {args.output} contradict each other")
 
     def one(job: files.Job) -> dict:
         with files.opened(job.source) as file:
@@ -77,7 +78,7 @@ def decompress(args) -> None:
                 file, crop=args.crop, model=args.model, threads=args.threads,
                 max_pixels=args.max_pixels, engine=args.engine)
         medium = media.of_value(picture)
-        suffix = Path(job.target).suffix
+        suffix = args.to or Path(job.target).suffix
         if files.is_standard_output(job.target):
             suffix = args.to or medium.DEFAULT_SUFFIX
         with files.replacing(job.target, args.force) as file:

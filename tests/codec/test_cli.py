@@ -342,7 +342,10 @@ def test_a_folder_in_another_format(command, album, tmp_path):
     assert Image.open(tmp_path / "out" / "a.jpg").format == "JPEG"
     status, _, err = command("decompress", tmp_path / "packed/a.png.tfci", "-o", "x.png", "--to",
                              ".jpg")
-    assert status == 2 and err == "codec: error: give --to .jpg or -o x.png, not both\n"
+    assert status == 2 and err == "codec: error: --to .jpg and -o x.png contradict each other\n"
+    assert command("decompress", tmp_path / "packed/a.png.tfci", "-o", tmp_path / "x.A1b2", "--to",
+                   "png")[0] == 0                       # as thumbnailers name what they want
+    assert Image.open(tmp_path / "x.A1b2").format == "PNG"
     status, _, err = command("decompress", "x", "--to", ".xyz")
     assert status == 2 and "'.xyz' is not allowed; it must be one of .png, .jpg" in err
 
