@@ -28,6 +28,8 @@ _GAIN_MAP = b"urn:iso:std:iso:ts:21496:-1\0"
 _REFERENCE = re.compile(rb"""\s*xmpNote:HasExtendedXMP\s*=\s*("[^"]*"|'[^']*')""")
 _X, _Y, _UNIT = 282, 283, 296
 _SUB_IFDS, _INTEROP = (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo), ExifTags.IFD.Interop
+_SAID = {b"tIME": "time of change", b"mDCV": "mastering display", b"cLLI": "light levels"}
+_UUIDS = {bytes.fromhex("be7acfcb97a942e89c71999491e3afac"): "xmp", b"JpgTiffExif->JP2": "exif"}
 # tags of TIFF that describe a picture; those that lay it out, or that we keep in another way
 _DESCRIPTIVE = {269, 270, 271, 272, 274, 285, 305, 306, 315, 316, 18246, 18249, 33432,
                 40091, 40092, 40093, 40094, 40095, *_SUB_IFDS}
@@ -70,6 +72,8 @@ def of_image(image: Image.Image, file: BinaryIO | None) -> Metadata:
     found.density = _density(across, down, 1 / INCH)
     if info.get("comment"):
         found.leave("comment")
+    if info.get("extension", (b"",))[0].startswith(b"XMP Data"):
+        found.leave("XMP of a GIF")
     reader = _READERS.get(image.format or "")
     if reader and file:
         reader(found, image, file)
@@ -236,8 +240,8 @@ def _png(found: Metadata, image: Image.Image, file: BinaryIO) -> None:
             points = data[0], data[1]
         elif kind in (b"tEXt", b"zTXt", b"iTXt"):
             _png_text(found, kind, data)
-        elif kind == b"tIME":
-            found.leave("time of change")
+        elif kind in _SAID:
+            found.leave(_SAID[kind])
     if points:                          # in the order of precedence that PNG's third edition gives
         found.colours(*points, gray)
     elif not found.icc and not srgb and (gamma or chromaticity):
@@ -330,7 +334,7 @@ def _boxes(file: BinaryIO, end: int, within: bytes = b"") -> Iterator[tuple[byte
         if kind in (b"meta", b"iprp", b"ipco", b"jp2h"):
             file.seek(4 if kind == b"meta" else 0, 1)
             yield from _boxes(file, stop, kind)
-        elif kind in (b"colr", b"pixi", b"ihdr", b"ftyp"):
+        elif kind in (b"colr", b"pixi", b"ihdr", b"ftyp", b"uuid", b"xml "):
             yield kind, file.read(min(stop - start - 8, MOST))
         file.seek(stop)
 
@@ -351,6 +355,10 @@ def _iso(found: Metadata, image: Image.Image, file: BinaryIO) -> None:
             depth = max(depth, (data[10] & 127) + 1)
         elif kind == b"ftyp" and b"tmap" in data[8:]:
             found.leave("gain map")
+        elif kind == b"uuid" and data[:16] in _UUIDS:
+            setattr(found, _UUIDS[data[:16]], data[16:] or None)
+        elif kind in (b"uuid", b"xml "):
+            found.leave("data in boxes of its own")
     if points:
         found.colours(points[0], points[1], image.mode in ("L", "LA"))
     if depth > 8 and not image.mode.startswith("I"):

@@ -20,6 +20,17 @@ LIMIT = 1 << 20
 MEANT = b"http://ns.adobe.com/xap/1.0/" + b"\0"
 
 
+def box(kind: bytes, data: bytes) -> bytes:
+    return struct.pack(">I4s", 8 + len(data), kind) + data
+
+
+def in_a_gif(name: bytes) -> bytes:
+    """A GIF with an application's extension before its picture."""
+    data = stored(Image.fromarray(RGB).convert("P"), "GIF")
+    at = 13 + 3 * (2 << (data[10] & 7))                 # behind its palette
+    return data[:at] + b"!\xff" + bytes([len(name)]) + name + b"\3abc\0" + data[at:]
+
+
 def turn_of(picture) -> int | None:
     tags = Image.Exif()
     tags.load(picture.exif or b"")
@@ -48,6 +59,13 @@ def test_exif_is_kept_wherever_it_stands(data):
 ], ids=["iTXt", "deflated iTXt", "in a text", "in a text, as APP1", "JPEG", "TIFF"])
 def test_xmp_is_kept_wherever_it_stands(data):
     assert read(data, LIMIT).xmp == XMP
+
+
+def test_exif_and_xmp_of_a_jpeg_2000_are_kept():
+    xmp, tags = bytes.fromhex("be7acfcb97a942e89c71999491e3afac") + XMP, b"JpgTiffExif->JP2"
+    picture = read(stored(RGB, "JPEG2000") + box(b"uuid", xmp) + box(b"uuid", tags + exif()[6:]),
+                   LIMIT)
+    assert picture.xmp == XMP and turn_of(picture) == 6
 
 
 def test_xmp_in_several_segments_is_joined():
@@ -109,6 +127,9 @@ def test_any_bytes_are_a_density_or_none(data):
 @pytest.mark.parametrize("data, note", [
     (png(RGB, before=chunk(b"tEXt", b"Title\0Waves")), "left out: text 'Title'"),
     (png(RGB, before=chunk(b"tIME", bytes(7))), "left out: time of change"),
+    (png(RGB, before=chunk(b"mDCV", bytes(24))), "left out: mastering display"),
+    (stored(RGB, "JPEG2000") + box(b"xml ", b"<a/>"), "left out: comment, data in boxes of its own"),
+    (in_a_gif(b"XMP DataXMP"), "left out: XMP of a GIF"),
     (png(RGB, before=raw_profile(b"Raw profile type iptc", b"iptc", b"8BIM")), "left out: IPTC"),
     (stored(RGB, "JPEG", comment=b"hello"), "left out: comment"),
     (with_segments(stored(RGB, "JPEG"), b"Photoshop 3.0\0" b"8BIM\x04\x04\0\0\0\0\0\4text",
