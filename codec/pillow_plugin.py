@@ -80,11 +80,10 @@ def _save(image: Image.Image, file, filename) -> None:
         raise OSError("lossless=True: .tfci has no lossless mode yet")
     try:
         value = codec.read_picture(image, exact_alpha=given.get("exact_alpha", False))
-        metadata = {ours: given[name] for ours, name in (
-            ("icc", "icc_profile"), ("exif", "exif"), ("xmp", "xmp")) if name in given}
-        if isinstance(metadata.get("exif"), Image.Exif):
-            metadata["exif"] = metadata["exif"].tobytes()
-        value = replace(value, **{name: data or None for name, data in metadata.items()})
+        exif = given.get("exif", value.exif)
+        value = replace(value, icc=given.get("icc_profile", value.icc) or None,
+                        exif=(exif.tobytes() if isinstance(exif, Image.Exif) else exif) or None,
+                        xmp=given.get("xmp", value.xmp) or None)
         file.write(codec.compress(value, **{name: given[name] for name in OPTIONS
                                             if name in given}))
     except codec.CodecError as error:

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import re
 import struct
-import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, BinaryIO
 from xml.dom import minidom
 from xml.parsers.expat import ExpatError
 
@@ -19,8 +18,8 @@ from PIL import ExifTags, Image, TiffImagePlugin
 
 from codec.bitstream import read_varint, varint
 from codec.media import picture_colour
+from codec.media.picture_chunks import MOST, inflated, iso_boxes, png_chunks, raw_profile
 
-MOST = 1 << 24              # bytes of one profile or text; larger ones are left out
 INCH = 0.0254
 EXIF, XMP = b"Exif\0\0", b"http://ns.adobe.com/xap/1.0/\0"
 _EXTENDED_XMP = b"http://ns.adobe.com/xmp/extension/\0"
@@ -195,23 +194,6 @@ def _joined_xmp(first: bytes, rest: bytes) -> bytes:
 
 # ---- PNG
 
-class Chunk(NamedTuple):
-    kind: bytes
-    at: int             # where in the file it begins
-    size: int           # in the file, whole
-    data: bytes         # none of pixels, and none of what is too large
-
-
-def png_chunks(file: BinaryIO) -> Iterator[Chunk]:
-    """Every chunk of a PNG, from its first byte on."""
-    at = 8
-    while file.seek(at) == at and len(head := file.read(8)) == 8:
-        length, kind = struct.unpack(">I4s", head)
-        pixels = kind in (b"IDAT", b"fdAT")
-        yield Chunk(kind, at, length + 12, b"" if pixels or length > MOST else file.read(length))
-        at += length + 12
-
-
 def _png(found: Metadata, image: Image.Image, file: BinaryIO) -> None:
     gamma = chromaticity = points = None
     gray = srgb = False
@@ -220,7 +202,7 @@ def _png(found: Metadata, image: Image.Image, file: BinaryIO) -> None:
         if kind == b"IHDR":
             gray = data[9:10] in (b"\0", b"\4")
         elif kind == b"iCCP":
-            found.icc = _inflated(data.partition(b"\0")[2][1:])
+            found.icc = inflated(data.partition(b"\0")[2][1:])
             if not found.icc:
                 found.leave("colour profile, which is damaged or too large")
         elif kind == b"eXIf" and data:
@@ -255,13 +237,13 @@ def _png_text(found: Metadata, kind: bytes, data: bytes) -> None:
     name = key.decode("latin-1")
     text: bytes | None = rest
     if kind == b"zTXt":
-        text = _inflated(rest[1:])
+        text = inflated(rest[1:])
     elif kind == b"iTXt":
         compressed, after = rest[:1] == b"\1", rest[2:].split(b"\0", 2)
         text = after[-1] if len(after) == 3 else None
-        text = _inflated(text) if compressed and text else text
+        text = inflated(text) if compressed and text else text
     kind_of = name.lower().removeprefix("raw profile type ")
-    profile = _raw_profile(text or b"") if kind_of != name.lower() else b""
+    profile = raw_profile(text or b"") if kind_of != name.lower() else b""
     if name == "XML:com.adobe.xmp" and text:
         found.xmp = text
     elif profile and kind_of in ("exif", "app1") and not profile.startswith(XMP):
@@ -272,24 +254,6 @@ def _png_text(found: Metadata, kind: bytes, data: bytes) -> None:
         found.icc = found.icc or profile
     else:
         found.leave("IPTC" if kind_of in ("iptc", "8bim") else f"text {name[:40]!r}")
-
-
-def _raw_profile(text: bytes) -> bytes:
-    """ImageMagick's way to keep a profile in a text: its name, its length, then digits."""
-    parts = text.split(maxsplit=2)
-    try:
-        return bytes.fromhex(parts[2].decode("ascii"))[:int(parts[1])]
-    except (IndexError, ValueError):
-        return b""
-
-
-def _inflated(data: bytes) -> bytes | None:
-    inflate = zlib.decompressobj()
-    try:
-        out = inflate.decompress(data, MOST)
-    except zlib.error:
-        return None
-    return out if inflate.eof else None
 
 
 # ---- TIFF, and formats made of boxes
@@ -323,28 +287,12 @@ def _tiff(found: Metadata, image: Any, file: BinaryIO) -> None:
         found.leave("TIFF tags " + ", ".join(map(str, rest)))
 
 
-def _boxes(file: BinaryIO, end: int, within: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
-    """(type, data) of the boxes of an ISO file that describe the picture."""
-    while file.tell() + 8 <= end:
-        start = file.tell()
-        length, kind = struct.unpack(">I4s", file.read(8))
-        stop = start + length if length else end
-        if length == 1 or stop > end or stop < start + 8:
-            return                      # 64-bit boxes hold coded pixels
-        if kind in (b"meta", b"iprp", b"ipco", b"jp2h"):
-            file.seek(4 if kind == b"meta" else 0, 1)
-            yield from _boxes(file, stop, kind)
-        elif kind in (b"colr", b"pixi", b"ihdr", b"ftyp", b"uuid", b"xml "):
-            yield kind, file.read(min(stop - start - 8, MOST))
-        file.seek(stop)
-
-
 def _iso(found: Metadata, image: Image.Image, file: BinaryIO) -> None:
     """AVIF and JPEG 2000."""
     end, depth = file.seek(0, 2), 8
     points: tuple[int, int] | None = None
     file.seek(0)
-    for kind, data in _boxes(file, end):
+    for kind, data in iso_boxes(file, end):
         if kind == b"colr" and data[:4] == b"nclx" and len(data) >= 8:
             points = points or (data[4] << 8 | data[5], data[6] << 8 | data[7])
         elif kind == b"colr" and data[:1] == b"\2":         # a profile in JPEG 2000

@@ -7,8 +7,6 @@ gray or RGB) is read by libvips, and so is what is too large to hold: in strips,
 from __future__ import annotations
 
 import io
-import os
-import stat
 import struct
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO
@@ -17,11 +15,11 @@ import numpy as np
 from PIL import Image, ImageCms, TiffImagePlugin
 
 from codec.bands import Bands
-from codec.media.picture_metadata import png_chunks
+from codec.media import picture_strips
+from codec.media.picture_chunks import png_chunks
+from codec.media.picture_strips import ByLibvips, Raw
 from codec.models.errors import CodecError
 
-LARGE = 1 << 24         # pixels from which on a file is read in strips
-KEPT = 40 << 20         # pixels of strips that stay in memory: they are asked for more than once
 _READS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "DIB", "GIF", "AVIF", "JPEG2000", "PPM", "MPO",
           "TGA", "ICO", "PCX", "SGI", "QOI", "PSD")     # what Pillow reads by itself alone
 _LIBVIPS = {"PNG": "pngload", "TIFF": "tiffload", "JPEG": "jpegload", "WEBP": "webpload"}
@@ -89,7 +87,7 @@ def _png_pixels(file: BinaryIO) -> BinaryIO:
     return out
 
 
-def of_image(image: Image.Image, file: BinaryIO | None, icc: bytes | None) -> Samples:
+def of_image(image: Any, file: BinaryIO | None, icc: bytes | None) -> Samples:
     """Of an image that Pillow has opened and not loaded yet, from a file or a program's own.
 
     Raises:
@@ -99,9 +97,11 @@ def of_image(image: Image.Image, file: BinaryIO | None, icc: bytes | None) -> Sa
     if image.format == "TIFF":
         notes += _check_tiff(image)
     pixels = image.size[0] * image.size[1]
-    if file and image.format in _LIBVIPS and (
-            _is_deep(image) or (pixels > LARGE and image.mode in ("L", "LA", "RGB", "RGBA"))):
-        samples = _by_libvips(image, file)
+    large = pixels > picture_strips.LARGE and image.mode in ("L", "LA", "RGB", "RGBA")
+    if file and image.format in _LIBVIPS and (large or _is_deep(image)):
+        samples = _in_strips(image, ByLibvips(file, _LIBVIPS[image.format]))
+    elif file and large and image.format == "PPM" and image.tile[0][0] == "raw":
+        samples = _in_strips(image, Raw(file, image))
     else:
         samples = _by_pillow(image, icc)
     samples.notes = notes + samples.notes
@@ -177,7 +177,7 @@ def _sub_pictures(image: Any) -> list[tuple[int, int]]:
     return sizes
 
 
-# ---- by libvips
+# ---- in strips
 
 def _is_deep(image: Any) -> bool:
     """Whether Pillow would cut samples, or miss a transparent colour."""
@@ -202,8 +202,7 @@ def _is_rounded(image: Any) -> bool:
                and isinstance(tile[3], tuple) and len(tile[3]) > 1)
 
 
-def _by_libvips(image: Any, file: BinaryIO) -> Samples:
-    source = _Strips(file, _LIBVIPS[image.format])
+def _in_strips(image: Any, source: ByLibvips | Raw) -> Samples:
     width, height = image.size
     if sorted((source.width, source.height)) != sorted((width, height)):
         raise CodecError(f"damaged picture: is {source.width}x{source.height} pixels to one reader,"
@@ -220,14 +219,15 @@ def _by_libvips(image: Any, file: BinaryIO) -> Samples:
 
     def rows(start: int, stop: int) -> np.ndarray:
         return to_8_bits(source.rows(start, stop)[..., :bands])
-    if width * height <= LARGE or bands in (2, 4):
+    if width * height <= picture_strips.LARGE or bands in (2, 4):
         planes: Any = np.empty([height, width, bands], np.uint8)
         for start in range(0, height, source.step):
             stop = min(height, start + source.step)
             planes[start:stop] = rows(start, stop)
     else:
+        keep = max(2, picture_strips.KEPT // (source.step * width))
         planes = Bands((height, width, 3), np.uint8, source.step, lambda start, stop: np.repeat(
-            rows(start, stop), 3 // bands, 2), keep=max(2, KEPT // (source.step * width)))
+            rows(start, stop), 3 // bands, 2), keep)
     return Samples(planes, [ROUNDED] if source.dtype == np.uint16 else [], gray=bands == 1)
 
 
@@ -236,49 +236,6 @@ def to_8_bits(samples: np.ndarray) -> np.ndarray:
     if samples.dtype == np.uint8:
         return samples
     return ((samples.astype(np.uint32) * 255 + 32767) // 65535).astype(np.uint8)
-
-
-class _Strips:
-    """A picture file by libvips, rows from top to bottom; it begins again for rows further up.
-
-    Raises:
-        CodecError: if it cannot be read.
-    """
-
-    def __init__(self, file: BinaryIO, loader: str):
-        name = getattr(file, "name", None)
-        by_name = isinstance(name, (str, bytes)) and stat.S_ISREG(os.stat(name).st_mode)
-        self._source = name if by_name else file.seek(0) or file.read()
-        self._loader = loader if by_name else loader + "_buffer"
-        self._begin()
-        image = self._image
-        self.width, self.height, self.bands = image.width, image.height, image.bands
-        self.dtype = np.dtype({"uchar": np.uint8, "ushort": np.uint16}.get(image.format, object))
-        self.step = max(1, LARGE // 8 // self.width)    # rows at once
-
-    def _begin(self) -> None:
-        import pyvips  # a tenth of a second, which few pictures need
-        try:
-            self._image = getattr(pyvips.Image, self._loader)(
-                self._source, access="sequential", fail_on="truncated")
-            self._region, self._next = pyvips.Region.new(self._image), 0
-        except pyvips.Error as error:
-            raise CodecError(f"damaged picture: {_reason(error)}", "damaged") from None
-
-    def rows(self, start: int, stop: int) -> np.ndarray:
-        import pyvips
-        if start < self._next:
-            self._begin()
-        try:
-            data = self._region.fetch(0, start, self.width, stop - start)
-        except pyvips.Error as error:
-            raise CodecError(f"damaged picture: {_reason(error)}", "damaged") from None
-        self._next = stop
-        return np.frombuffer(data, self.dtype).reshape(stop - start, self.width, self.bands)
-
-
-def _reason(error: Exception) -> str:
-    return str(error).strip().splitlines()[-1].strip()
 
 
 # ---- by Pillow

@@ -19,7 +19,7 @@ from PIL import Image
 
 import codec
 from codec import bitstream
-from codec.media import picture_samples
+from codec.media import picture_strips
 from tests.codec.media import made
 
 CORPUS = Path(__file__).parent / "corpus"
@@ -45,11 +45,11 @@ def pictures(data: bytes) -> None:
 
 
 def strips(data: bytes) -> None:
-    before, picture_samples.LARGE = picture_samples.LARGE, 500
+    before, picture_strips.LARGE = picture_strips.LARGE, 500
     try:
         pictures(data)
     finally:
-        picture_samples.LARGE = before
+        picture_strips.LARGE = before
 
 
 TARGETS: dict[str, Callable[[bytes], None]] = {

@@ -8,7 +8,7 @@ import tifffile
 from PIL import Image, ImageCms
 
 import codec
-from codec.media import picture_samples
+from codec.media import picture_strips
 from codec.media.picture_file import read
 
 from .made import RGB, RGB16, X, Y, chunk, exif, png, stored
@@ -141,11 +141,12 @@ def test_an_animated_png_is_refused():
     ("gray.png", stored(RGB[..., 0], "PNG")), ("deep.png", png(RGB16, 16, 2)),
     ("a.jpg", stored(RGB, "JPEG")), ("a.webp", stored(RGB, "WEBP", lossless=True)),
     ("alpha.png", stored(np.dstack([RGB, RGB[..., 0]]), "PNG")),
-    ("turned.tif", stored(RGB, "TIFF", exif=exif())),
+    ("turned.tif", stored(RGB, "TIFF", exif=exif())), ("a.ppm", stored(RGB, "PPM")),
+    ("a.pgm", stored(RGB[..., 0], "PPM")), ("deep.ppm", b"P6\n32 24\n65535\n" + RGB16.tobytes()),
 ])
 def test_large_pictures_are_read_in_strips(tmp_path, monkeypatch, name, data):
     whole = read(data, LIMIT, exact_alpha=True)
-    monkeypatch.setattr(picture_samples, "LARGE", 500)      # strips of a row or two
+    monkeypatch.setattr(picture_strips, "LARGE", 500)      # strips of a row or two
     (tmp_path / name).write_bytes(data)
     for source in (data, tmp_path / name):
         strips = codec.read_picture(source, exact_alpha=True)
@@ -157,9 +158,10 @@ def test_large_pictures_are_read_in_strips(tmp_path, monkeypatch, name, data):
 
 
 def test_damage_in_strips_is_an_error(tmp_path, monkeypatch):
-    monkeypatch.setattr(picture_samples, "LARGE", 500)
+    monkeypatch.setattr(picture_strips, "LARGE", 500)
     noise = np.random.default_rng(0).integers(0, 256, [64, 64, 3], np.uint8)
-    data = stored(noise, "PNG")
-    with pytest.raises(codec.CodecError, match="damaged picture") as told:
-        np.asarray(read(data[:len(data) // 2], LIMIT).pixels)
-    assert told.value.kind == "damaged"
+    for kind in "PNG", "PPM", "JPEG":
+        data = stored(noise, kind)
+        with pytest.raises(codec.CodecError, match="damaged picture") as told:
+            np.asarray(read(data[:len(data) // 2], LIMIT).pixels)
+        assert told.value.kind == "damaged"
