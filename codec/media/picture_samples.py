@@ -211,7 +211,8 @@ def _in_strips(image: Any, source: ByLibvips | Raw) -> Samples:
     bands = source.bands
     if image.format == "TIFF":
         extra = _all(image.tag_v2.get(_EXTRA, ()))
-        colours = 3 if image.tag_v2.get(_PHOTOMETRIC) == _RGB else 1
+        gray = image.tag_v2.get(_PHOTOMETRIC) in (_WHITE_IS_ZERO, _BLACK_IS_ZERO)
+        colours = 1 if gray else 3
         bands = min(bands, colours + (extra[:1] in ((1,), (2,))))
     if source.dtype not in (np.uint8, np.uint16) or not 1 <= bands <= 4:
         raise CodecError(f"has {source.bands} channels of {source.dtype}, which is not supported",

@@ -103,7 +103,7 @@ def test_verify_sees_every_symbol(blob):
     sections = iter(bitstream.Reader(io.BytesIO(blob)))
     header = bitstream.read_header(sections)
     [unit] = bitstream.units(sections, header.tiles, {})
-    [(_, symbols, _)] = latents.symbols_of(unit, header, model.coding)
+    [(_, symbols, _)] = latents.Decoder(unit, header, model.coding).symbols()
     found = codec.verify(blob)
     assert found["symbols"] == symbols.size == 5 * 7 * 384
     assert found["sha256"] == zoo.sha256(symbols.astype("<i4").tobytes())

@@ -142,6 +142,7 @@ def test_an_animated_png_is_refused():
     ("a.jpg", stored(RGB, "JPEG")), ("a.webp", stored(RGB, "WEBP", lossless=True)),
     ("alpha.png", stored(np.dstack([RGB, RGB[..., 0]]), "PNG")),
     ("turned.tif", stored(RGB, "TIFF", exif=exif())), ("a.ppm", stored(RGB, "PPM")),
+    ("ycbcr.tif", stored(Image.fromarray(RGB).convert("YCbCr"), "TIFF", compression="jpeg")),
     ("a.pgm", stored(RGB[..., 0], "PPM")), ("deep.ppm", b"P6\n32 24\n65535\n" + RGB16.tobytes()),
 ])
 def test_large_pictures_are_read_in_strips(tmp_path, monkeypatch, name, data):
