@@ -1,7 +1,7 @@
 """What desktops, `file` and `man` get to know; each by its own tool, where that is there."""
 
-import importlib.util
 import re
+import runpy
 import shlex
 import shutil
 import subprocess
@@ -47,22 +47,32 @@ def test_a_thumbnailer_writes_what_it_is_asked_for(tmp_path):
     assert wanted.read_bytes().startswith(b"\x89PNG")
 
 
-@pytest.mark.skipif(not importlib.util.find_spec("argparse_manpage"),
-                    reason="needs argparse-manpage")
-@pytest.mark.skipif(sys.version_info[:2] != (3, 11), reason="argparse words its help anew yearly")
-def test_the_manual_says_what_the_help_says(tmp_path):
-    [line] = re.findall(r"argparse-manpage(.*?)--output codec\.1",
-                        (DESKTOP / "README.md").read_text().replace("\\\n", ""), re.S)
-    program = "import sys; from argparse_manpage.cli import main; main()"
-    subprocess.run([sys.executable, "-c", program, *shlex.split(line), "--output",
-                    tmp_path / "codec.1"], check=True, cwd=DESKTOP.parents[1])
-    made, kept = ((folder / "codec.1").read_text().split("\n", 1)[1]    # less the date
-                  for folder in (tmp_path, DESKTOP))
-    assert made == kept
+def test_the_manual_and_the_completion_are_of_these_options():
+    made = runpy.run_path(str(DESKTOP / "make.py"))["made"]()
+    assert set(made) == {"codec.1", "codec.bash"}
+    for name, text in made.items():
+        assert text == (DESKTOP / name).read_text(), "run docs/desktop/make.py"
+
+
+@needs("bash")
+@pytest.mark.parametrize("words, offered", [
+    (["co"], "compress"), (["compress", "--target-s"], "--target-size"),
+    (["decompress", "--to", ".jp"], ".jpg .jpeg .jpe"), (["info", "--cr"], ""),
+    (["verify", "-"], "--model --json --quiet -r --max-pixels --debug --help"),
+    (["compress", "a"], "")])
+def test_bash_completes(words, offered):
+    script = (f"source {shlex.quote(str(DESKTOP / 'codec.bash'))}; complete -p codec; "
+              f"COMP_WORDS=({shlex.join(['codec', *words])}); COMP_CWORD={len(words)}; "
+              'COMPREPLY=(); _codec; echo "${COMPREPLY[*]}"')
+    done = subprocess.run(["bash", "--norc", "-c", script], capture_output=True, text=True)
+    assert done.stdout == f"complete -o bashdefault -o default -F _codec codec\n{offered}\n"
 
 
 @needs("man")
 def test_the_manual_can_be_read():
-    done = subprocess.run(["man", "-l", DESKTOP / "codec.1"], capture_output=True, text=True,
+    done = subprocess.run(["man", "--warnings", "-l", DESKTOP / "codec.1"],
+                          capture_output=True, text=True,
                           env={"MANWIDTH": "100", "PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8"})
-    assert "A learned codec for pictures." in done.stdout and "--target-psnr" in done.stdout
+    assert done.stderr == ""
+    assert ".tfci files to pictures (PNG unless" in done.stdout     # a dot begins no request
+    assert "--target-psnr DB" in done.stdout and "cat photo.png | codec" in done.stdout

@@ -31,8 +31,8 @@ __all__ = ["DEFAULT_MODEL", "DEFAULT_SUFFIX", "KINDS", "SUFFIXES", "Picture", "c
 
 KINDS = {0: "RGB", 1: "gray"}
 DEFAULT_SUFFIX, DEFAULT_MODEL = ".png", "photo"
-TILE, WIDE = 1024, 1 << 13      # pixels a coded tile spans; half of that in wider pictures
 BAND = 1 << 23                  # pixels that are worked on at once, about
+TILE, LEAST = 1024, 64          # pixels a coded tile spans, so that a row of them is no larger
 WINDOW = 48                     # cells a window of the transforms spans, each way
 KEPT = 400 << 20                # bytes of latents that are kept rather than computed again
 
@@ -47,7 +47,9 @@ def compress(picture: Picture, target: rate_control.Target, engine: Engine) -> I
         CodecError: if the target is out of reach.
     """
     shape, pixels = picture.pixels.shape[:2], picture.pixels
-    tile = TILE if shape[1] <= WIDE else TILE // 2
+    tile = TILE
+    while tile > LEAST and tile * shape[1] > BAND:
+        tile //= 2
     y = _analyse(pixels, tile, engine)
     coding, threads = engine.model.coding, engine.threads
     extras = [Section(kind, value) for kind, value in (

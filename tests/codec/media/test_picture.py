@@ -189,7 +189,7 @@ def test_every_model_of_the_zoo_round_trips_untrained(name, small_models, photo)
 @pytest.fixture
 def in_bands(monkeypatch):
     """Bands of one row of tiles, tiles of 64 pixels; latents are computed again where needed."""
-    for name, value in {"TILE": 64, "WIDE": 1 << 20, "BAND": 1, "KEPT": 0, "WINDOW": 8}.items():
+    for name, value in {"TILE": 64, "BAND": 1, "KEPT": 0, "WINDOW": 8}.items():
         monkeypatch.setattr(picture, name, value)
 
 
@@ -246,6 +246,6 @@ def test_damage_in_a_band_is_found_when_it_is_asked_for(photo, in_bands):
 
 
 def test_wide_pictures_have_small_tiles(photo, monkeypatch):
-    monkeypatch.setattr(picture, "WIDE", 200)
-    assert codec.info(codec.compress(photo, quality=20))["tile"] == 512
-    assert codec.info(codec.compress(photo[:, :200], quality=20))["tile"] == 1024
+    monkeypatch.setattr(picture, "BAND", 1024 * 100)
+    for width, tile in (100, 1024), (101, 512), (300, 256):
+        assert codec.info(codec.compress(photo[:, :width], quality=20))["tile"] == tile

@@ -52,6 +52,7 @@ def test_the_step_is_pure(config, pictures):
     assert after < 0.95 * before                        # the loss falls even in four steps
 
 
+@pytest.mark.slow
 def test_bfloat16_learns_the_same_but_for_rounding(config, pictures):
     exact = plain_steps(config, pictures)[0][:, 0]
     rounded = four_steps(config, pictures, jit=False, bfloat16=True)[0][:, 0]
@@ -66,7 +67,7 @@ def test_the_step_compiles_whole(config, pictures):
     np.testing.assert_allclose(compiled, plain, rtol=2e-2)
 
 
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_a_hundred_steps_teach_and_two_hundred_take_two_fifths_off_the_loss(config, seed):
     """Counted in steps, not minutes."""
     images = tf.constant(np.stack([samples.astronaut()[:128, 100:228],
