@@ -46,13 +46,7 @@ def opened(name: str | os.PathLike) -> Iterator[BinaryIO]:
         yield file
 
 
-def read(name: str, limit: int) -> bytes:
-    """The bytes of a file or of standard input; CodecError if there are none, or too many."""
-    with opened(name) as file:
-        return read_all(file, limit)
-
-
-def read_all(file: BinaryIO, limit: int) -> bytes:
+def _read_all(file: BinaryIO, limit: int) -> bytes:
     """The bytes of an open file; CodecError if there are none, or too many."""
     pieces, size = [], 0
     try:
@@ -69,7 +63,10 @@ def read_all(file: BinaryIO, limit: int) -> bytes:
 
 
 def seekable(file: BinaryIO, limit: int) -> BinaryIO:
-    """The same if it is a regular file at its beginning, else its bytes in memory; errors as above.
+    """The same if it is a regular file at its beginning, else its bytes in memory.
+
+    Raises:
+        CodecError: if it is open as text, cannot be read, is empty, or larger than the limit.
     """
     name = getattr(file, "name", None)
     if isinstance(file, io.TextIOBase):
@@ -78,7 +75,7 @@ def seekable(file: BinaryIO, limit: int) -> BinaryIO:
         if os.fstat(file.fileno()).st_size > limit:
             raise CodecError(f"is over {limit} bytes", "limit")
         return file
-    return io.BytesIO(read_all(file, limit))
+    return io.BytesIO(_read_all(file, limit))
 
 
 @contextmanager

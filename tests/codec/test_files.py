@@ -1,5 +1,6 @@
 """Names of results, and results that are whole or not there at all."""
 
+import io
 import os
 import resource
 import stat
@@ -128,28 +129,33 @@ def test_a_folder_may_have_a_suffix_if_it_is_one(album):
 
 # ---- reading
 
+def read(name: str, limit: int) -> bytes:
+    with files.opened(name) as file:
+        return files.seekable(file, limit).read()
+
+
 def test_inputs_are_read_to_their_limit(tmp_path):
     path = tmp_path / "x"
     path.write_bytes(b"12345")
-    assert files.read(str(path), 5) == b"12345"
-    for limit, content, message, kind in [(4, b"12345", "is over 4 bytes", "limit"),
-                                          (4, b"", "is empty", "damaged")]:
-        path.write_bytes(content)
-        with pytest.raises(CodecError, match=message) as told:
-            files.read(str(path), limit)
-        assert told.value.kind == kind
+    assert read(str(path), 5) == b"12345"
+    with pytest.raises(CodecError, match="is over 4 bytes") as told:
+        read(str(path), 4)
+    assert told.value.kind == "limit"
+    with pytest.raises(CodecError, match="is empty") as told:
+        files.seekable(io.BytesIO(), 4)
+    assert told.value.kind == "damaged"
 
 
 def test_an_endless_input_ends_at_the_limit():
     with pytest.raises(CodecError, match="is over 3000000 bytes"):
-        files.read("/dev/zero", 3_000_000)
+        read("/dev/zero", 3_000_000)
 
 
 @pytest.mark.parametrize("name, message", [("none", "No such file"), (".", "Is a directory")])
 def test_what_cannot_be_read_is_said(tmp_path, monkeypatch, name, message):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(CodecError, match=message) as told:
-        files.read(name, 100)
+        read(name, 100)
     assert told.value.kind == "missing"
 
 

@@ -1,7 +1,10 @@
 """What is kept comes back in every format that can hold it; what it cannot hold is said."""
 
 import io
+import json
 import os
+import shutil
+import subprocess
 import zlib
 
 import numpy as np
@@ -116,6 +119,39 @@ def test_other_readers_read_our_tiff():
         assert (page.asarray() == np.dstack([RGB, X * 8])).all()
         assert page.tags["ExifTag"].value["DateTimeOriginal"] == "2024:05:01 10:00:00"
         assert page.tags["Orientation"].value == 6 and page.tags["XMP"].value == XMP
+
+
+@pytest.mark.skipif(not shutil.which("exiftool"), reason="needs exiftool")
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".webp", ".tif", ".avif"])
+def test_exiftool_reads_what_we_kept(suffix, tmp_path):
+    path = tmp_path / f"x{suffix}"
+    path.write_bytes(written(FULL, suffix)[0])
+    done = subprocess.run(["exiftool", "-json", "-n", path], capture_output=True, check=True)
+    [told] = json.loads(done.stdout)
+    assert (told["Make"], told["DateTimeOriginal"]) == ("Maker", "2024:05:01 10:00:00")
+    assert (told["ImageWidth"], told["ImageHeight"]) == (32, 24)
+    assert told["ExposureTime"] == 0.004
+    assert told["GPSLatitude"] == pytest.approx(1 + 2 / 60 + 3 / 3600)
+    assert told["ProfileDescription"] == "sRGB built-in" and "Error" not in told
+    if suffix == ".avif":               # its container turns the picture
+        assert told["Rotation"] == 270
+    else:
+        assert told["Orientation"] == 6
+    if suffix == ".png":
+        assert (told["PixelsPerUnitX"], told["PixelsPerUnitY"]) == (11811, 5906)
+    elif suffix in (".jpg", ".tif"):
+        assert told["XResolution"] == pytest.approx(300, abs=0.01)
+
+
+@pytest.mark.skipif(not shutil.which("exiftool"), reason="needs exiftool")
+def test_exiftool_finds_nothing_wrong_in_strips(tmp_path):
+    bands = Bands(RGB.shape, np.uint8, 5, lambda a, b: RGB[a:b], keep=1)
+    for suffix in ".png", ".tif":
+        path = tmp_path / f"x{suffix}"
+        path.write_bytes(written(Picture(bands, exif=exif(camera=True), icc=SRGB), suffix)[0])
+        done = subprocess.run(["exiftool", "-validate", "-warning", "-a", path],
+                              capture_output=True, text=True)
+        assert "Error" not in done.stdout, done.stdout
 
 
 def test_a_tiff_goes_into_a_pipe():
