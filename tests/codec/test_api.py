@@ -232,3 +232,10 @@ def test_errors_come_from_other_processes_as_they_are():
         told = pool.submit(codec.info, b"GIF89a, or what else there is").exception(300)
     assert isinstance(told, codec.CodecError)
     assert (str(told), told.kind) == ("not a .tfci file", "unsupported")
+
+
+@pytest.mark.parametrize("crop", [(1, 2, 3), "1,2,3,4", (0, 0, 1.5, 2), 7])
+def test_a_crop_is_four_whole_numbers(crop):
+    with pytest.raises(codec.CodecError, match="four whole numbers: x, y, width, height") as told:
+        codec.decompress(GOLDEN / "photo.tfci", crop=crop)
+    assert told.value.kind == "usage"
