@@ -28,8 +28,8 @@ def compress(args) -> None:
     except CodecError:
         usage("give one of --quality, --target-size, --target-bpp, --target-psnr")
     pictures = media.suffixes()
-    if args.output and Path(args.output).suffix.lower() in pictures and not (
-            os.path.exists(args.output)):
+    if len(args.inputs) == 1 and Path(args.output or "").suffix.lower() in pictures and not (
+            os.path.isdir(args.output)):
         usage(f"-o {args.output} is named as a picture; compress writes {SUFFIX} files")
     model = codec.find_model(args.model)    # once, before many inputs fail for the same reason
 

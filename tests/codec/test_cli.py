@@ -388,6 +388,12 @@ def test_wrong_values_say_what_is_allowed(command, picture, args, message):
     assert (status, out) == (2, "") and message in err and "_" not in err.splitlines()[-1]
 
 
+def test_a_picture_is_never_overwritten_by_its_file(command, picture):
+    before = picture.read_bytes()
+    assert command("compress", picture, "-o", picture, "--force")[0] == 2
+    assert picture.read_bytes() == before
+
+
 def test_help_has_examples_and_statuses(command):
     out = command("compress", "--help")[1]
     assert "codec compress photo.jpg --target-size 200K" in out and "exit status: 0 done" in out
