@@ -75,6 +75,8 @@ def _held(picture: Picture, kind: str) -> tuple[dict[str, Any], list[str]]:
     holds = _HOLDS[kind] - ({"icc"} if picture.gray and kind in ("WEBP", "AVIF") else set())
     held = {name: value for name, value in given.items() if name in holds   # theirs is of RGB
             and (name == "density" or len(value) <= _MOST.get(kind, {}).get(name, 1 << 31))}
+    if kind in ("TIFF", "AVIF") and not _is_readable(held.get("exif")):
+        del held["exif"]                    # these take it apart; the others hold any bytes
     if "density" in given and "density" not in held and "exif" in _HOLDS[kind] and (
             "exif" not in given):
         held["exif"] = _exif_of(given["density"])       # that holds it too
@@ -84,6 +86,14 @@ def _held(picture: Picture, kind: str) -> tuple[dict[str, Any], list[str]]:
         told = resolution_of(picture.exif)
         held |= {"density": told} if told else {}
     return held, [f"{kind} cannot hold its {', '.join(lost)}"] if lost else []
+
+
+def _is_readable(exif: bytes | None) -> bool:
+    try:
+        tiff_of_exif(exif).tobytes()
+        return exif is None or len(exif) > len(EXIF) + 8        # more than its own head
+    except Exception:                       # EXIF is whatever the source held
+        return False
 
 
 def _exif_of(density: tuple[int, int]) -> bytes:

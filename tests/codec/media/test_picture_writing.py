@@ -65,6 +65,15 @@ def test_what_is_too_large_for_a_format_is_said():
     assert read(written(profile, ".tif")[0], LIMIT).icc == profile.icc
 
 
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".webp", ".tif", ".avif", ".bmp", ".ppm"])
+@pytest.mark.parametrize("broken", [b"Exif\0\0nonsense", b"Exif\0\0", exif(camera=True)[:40], b"x"])
+def test_no_exif_keeps_a_picture_from_being_written(suffix, broken):
+    data, notes = written(Picture(RGB, exif=broken), suffix)
+    assert read(data, LIMIT).pixels.shape == RGB.shape
+    if suffix in (".bmp", ".ppm"):
+        assert notes == [f"{suffix[1:].upper()} cannot hold its EXIF"]
+
+
 def test_resolution_finds_a_place_in_exif():
     for suffix in ".webp", ".avif":
         data, notes = written(Picture(RGB, density=(11811, 11811)), suffix)
