@@ -15,7 +15,7 @@ from absl import app, flags
 from absl.flags import argparse_flags
 
 import codec
-from codec import arguments, commands, engines
+from codec import arguments, commands, engines, files
 from codec.models.errors import CodecError
 
 STATUS = """exit status: 0 done, 1 an input failed, 2 wrong usage"""
@@ -35,6 +35,7 @@ EXAMPLES = {
 
 def run() -> None:
     """The entry point of the installed command."""
+    _fill_closed_streams()
     if "--debug" in sys.argv:
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "0")      # else the engine asks for silence
     else:
@@ -49,11 +50,10 @@ def run() -> None:
         status = _run()
         with suppress(AttributeError):
             sys.stdout.flush()
-    except (BrokenPipeError, CodecError, OSError) as error:     # of standard output: it is full
+    except OSError as error:        # of standard output: it is full, or nobody reads it
         if not isinstance(error, BrokenPipeError):
-            commands.complain(str(error) if isinstance(error, CodecError) else
-                              f"cannot write standard output: {error.strerror}")
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            commands.complain(f"cannot write standard output: {error.strerror}")
+        files.let_go_of_standard_output()
         status = 1
     finally:
         signal.signal(signal.SIGTERM, before)
@@ -77,6 +77,18 @@ def _run() -> int | str | None:
                           f"unexpected {type(error).__name__}: {error} (--debug shows where)")
         return 1
     return 0
+
+
+def _fill_closed_streams() -> None:
+    """Takes the numbers of standard streams that are closed, so that no file gets one of them, and
+    with it what is meant for a stream."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)          # the lowest number that is free
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w")          # noqa: SIM115
 
 
 def _own_standard_error() -> None:

@@ -29,7 +29,7 @@ def compress(args) -> None:
         usage("give one of --quality, --target-size, --target-bpp, --target-psnr")
     pictures = media.suffixes()
     if len(args.inputs) == 1 and Path(args.output or "").suffix.lower() in pictures and not (
-            os.path.isdir(args.output)):
+            files.is_folder(args.output)):
         usage(f"-o {args.output} is named as a picture; compress writes {SUFFIX} files")
     model = codec.find_model(args.model)    # once, before many inputs fail for the same reason
 
@@ -69,7 +69,7 @@ def compress(args) -> None:
 def decompress(args) -> None:
     pictures = media.suffixes()
     named = Path(args.output or "").suffix.lower()
-    if args.to and named in pictures - {args.to} and not os.path.isdir(args.output):
+    if args.to and named in pictures - {args.to} and not files.is_folder(args.output):
         usage(f"--to {args.to} and -o {args.output} contradict each other")
 
     def one(job: files.Job) -> dict:
@@ -79,8 +79,8 @@ def decompress(args) -> None:
                 max_pixels=args.max_pixels, engine=args.engine)
         medium = media.of_value(picture)
         suffix = args.to or Path(job.target).suffix
-        if files.is_standard_output(job.target):
-            suffix = args.to or medium.DEFAULT_SUFFIX
+        if not suffix and files.is_stream(job.target):
+            suffix = medium.DEFAULT_SUFFIX
         with files.replacing(job.target, args.force) as file:
             size, notes = medium.write(picture, suffix, file)
         height, width = picture.pixels.shape[:2]
@@ -248,8 +248,8 @@ def _with_bar(jobs: list[files.Job], args) -> Iterator[files.Job]:
         return
     from rich.console import Console
     from rich.progress import Progress
-    with Progress(console=Console(stderr=True), transient=True,
-                  redirect_stdout=sys.stdout.isatty()) as progress:     # never out of a pipe
+    shown = sys.stdout is not None and sys.stdout.isatty()     # else lines would miss their pipe
+    with Progress(console=Console(stderr=True), transient=True, redirect_stdout=shown) as progress:
         yield from progress.track(jobs, description="")
 
 
@@ -306,6 +306,7 @@ def say(text: str, stream=None) -> None:
     except OSError as error:
         if stream is sys.stderr:
             return              # nobody is left to tell
+        files.let_go_of_standard_output()
         raise CodecError(f"cannot write standard output: {error.strerror}", "missing") from None
 
 

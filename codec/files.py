@@ -18,6 +18,7 @@ from codec.models.errors import CodecError
 
 STANDARD = "-"
 PIECE = 1 << 20         # what is read at once: a limit is not a size to ask memory for
+_DESCRIPTOR = re.compile(r"/(?:dev|proc/self)/fd/([0-9]+)")
 
 
 @dataclass(frozen=True)
@@ -97,13 +98,15 @@ def replacing(name: str, force: bool) -> Iterator[BinaryIO]:
         except BrokenPipeError:
             raise
         except OSError as error:
+            let_go_of_standard_output()
             raise CodecError(f"cannot write standard output: {_reason(error)}", "missing"
                              ) from None
         return
     target, neighbour = Path(os.path.realpath(name)), None      # a link stays a link
     try:
-        if _is_device(name):
-            with open(name, "wb") as file:
+        if is_stream(name):
+            number = _DESCRIPTOR.fullmatch(name)        # goes on where it stands: 3>>FILE
+            with open(os.dup(int(number[1])) if number else name, "wb") as file:
                 yield file
             return
         neighbour = target.with_name(f".codec-{os.urandom(8).hex()}")
@@ -149,16 +152,16 @@ def _named(path: Path) -> BinaryIO:
 
 def is_there(name: str) -> bool:
     """Whether a result has been written before."""
-    return not is_standard_output(name) and os.path.isfile(name)
+    return not is_stream(name) and os.path.isfile(name)
 
 
 def check_target(name: str, force: bool) -> None:
     """CodecError if writing there would be refused; worth asking before the work."""
-    if is_standard_output(name):
+    if is_stream(name):
         return
     if os.path.isdir(name):
         raise CodecError(f"cannot write {name}: is a folder", "usage")
-    if os.path.exists(name) and not force and not _is_device(name):
+    if os.path.exists(name) and not force:
         raise CodecError(f"{name} exists (--force overwrites it)", "usage")
     parent = os.path.dirname(name) or "."
     if not os.path.isdir(parent):
@@ -169,9 +172,23 @@ def is_standard_output(name: str) -> bool:
     return name in (STANDARD, "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1")
 
 
-def _is_device(name: str) -> bool:
-    """/dev/null and its like are written to, not replaced."""
-    return os.path.exists(name) and not os.path.isfile(name) and not os.path.isdir(name)
+def is_stream(name: str) -> bool:
+    """Standard output, pipes, /dev/null and its like are written to, not replaced."""
+    return (is_standard_output(name) or _DESCRIPTOR.fullmatch(name) is not None or
+            (os.path.exists(name) and not os.path.isfile(name) and not os.path.isdir(name)))
+
+
+def is_folder(name: str) -> bool:
+    """Whether the name of a result is that of a folder: one that is there, or to be made."""
+    return os.path.isdir(name) or name.endswith(("/", os.sep))
+
+
+def let_go_of_standard_output() -> None:
+    """What is still in its buffer goes nowhere: else it fails once more when the process ends."""
+    with suppress(AttributeError, OSError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
 
 
 def found(inputs: list[str], suffixes: set[str], deep: bool, others: set[str]
@@ -196,11 +213,11 @@ def plan(inputs: list[str], output: str | None, suffixes: set[str], rename: Call
     if output == "":
         raise CodecError("-o is empty; give a file or a folder", "usage")
     places, notes = _places(inputs, suffixes, deep, others)
-    single = len(inputs) == 1 and (inputs[0] == STANDARD or not Path(inputs[0]).is_dir())
+    single = len(inputs) == 1 and (inputs[0] == STANDARD or not os.path.isdir(inputs[0]))
     if output is None:
         jobs = [Job(s, s if s == STANDARD else str(Path(s).with_name(rename(Path(s).name))))
                 for s, _ in places]
-    elif single and not (os.path.isdir(output) or output.endswith(("/", os.sep))):
+    elif single and not is_folder(output):
         return [Job(places[0][0], output)], notes
     else:
         _check_folder(output, suffixes | others)
@@ -220,18 +237,21 @@ def _places(inputs: list[str], suffixes: set[str], deep: bool, others: set[str]
             ) -> tuple[list[tuple[str, str]], list[str]]:
     """(source, its path below a folder that was named) of every input; and notes, see `plan`."""
     places, notes = [], []
+    if inputs.count(STANDARD) > 1:
+        raise CodecError("standard input (-) is given twice; it can be read once", "usage")
     for name in inputs:
         path = Path(name)
         if not name:
             raise CodecError("an input is empty; give a file, a folder or -", "usage")
-        if name == STANDARD or not path.is_dir():
+        if name == STANDARD or not os.path.isdir(name):
             places.append((name, path.name))
             continue
         inside = [f for f in sorted(path.rglob("*") if deep else path.glob("*")) if f.is_file()]
         places += [(str(f), str(f.relative_to(path))) for f in inside
                    if f.suffix.lower() in suffixes]
         left = Counter(f.suffix.lower() or "no suffix" for f in inside
-                       if f.suffix.lower() not in suffixes | others and f.name[0] != ".")
+                       if f.suffix.lower() not in suffixes | others and not any(
+                           part[0] == "." for part in f.relative_to(path).parts))
         if left:
             kinds = ", ".join(f"{kind} {count}" for kind, count in left.most_common(8))
             count = sum(left.values())
@@ -243,8 +263,7 @@ def _check_folder(output: str, suffixes: set[str]) -> None:
     """CodecError if the name of a folder is that of one file."""
     if is_standard_output(output) or (os.path.exists(output) and not os.path.isdir(output)):
         raise CodecError(f"-o {output} is one file; several inputs need a folder", "usage")
-    if Path(output).suffix.lower() in suffixes and not os.path.isdir(output) and (
-            not output.endswith(("/", os.sep))):
+    if Path(output).suffix.lower() in suffixes and not is_folder(output):
         raise CodecError(f"-o {output} is named as one file; several inputs need a folder "
                          "(decompress has --to for their format)", "usage")
 

@@ -32,11 +32,12 @@ def _quota(root: Path) -> float:
     cpu.cfs_quota_us of version 1; a group's parents count too); infinite where none is set."""
     least = math.inf
     try:
-        lines = (root / "proc/self/cgroup").read_text().splitlines()
+        # a group's name is any bytes
+        lines = (root / "proc/self/cgroup").read_text("utf-8", "surrogateescape").splitlines()
     except OSError:
         return least
     for line in lines:
-        _, controllers, group = line.split(":", 2)
+        controllers, _, group = line.partition(":")[2].partition(":")
         if controllers and "cpu" not in controllers.split(","):
             continue
         base = root / "sys/fs/cgroup" / ("cpu" if controllers else "")

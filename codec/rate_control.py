@@ -73,7 +73,7 @@ def largest_within(limit: float, size_at: Callable[[float], int], fixed: int = 0
     smallest = size_at(LOWEST)
     if smallest > limit:
         tried, low = {LOWEST: smallest}, None
-        for quality in TRIED:
+        for quality in (*TRIED, HIGHEST):
             tried[quality] = size_at(quality)
             if tried[quality] <= limit:
                 low = quality

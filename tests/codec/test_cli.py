@@ -17,7 +17,7 @@ import codec
 from codec import api, cli
 from codec.models import zoo
 
-ENVIRONMENT = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
+ENVIRONMENT = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2]), "PYTHONUNBUFFERED": ""}
 
 
 @pytest.fixture
@@ -101,6 +101,7 @@ def test_many_inputs_go_on_after_a_bad_one(command, picture, tmp_path):
     (".", None, "the folders hold no such files"),
     ("empty.png", b"", "empty.png: is empty"),
     ("cut.png", b"\x89PNG\r\n\x1a\nxx", "cut.png: not a picture"),
+    ("x" * 300, None, "xxx: File name too long"),
 ])
 def test_bad_inputs_get_one_line(command, tmp_path, name, data, message):
     if data is not None:
@@ -346,6 +347,9 @@ def test_a_folder_in_another_format(command, album, tmp_path):
     assert command("decompress", tmp_path / "packed/a.png.tfci", "-o", tmp_path / "x.A1b2", "--to",
                    "png")[0] == 0                       # as thumbnailers name what they want
     assert Image.open(tmp_path / "x.A1b2").format == "PNG"
+    assert command("decompress", tmp_path / "packed/a.png.tfci", "--to", "png", "-o",
+                   f"{tmp_path}/new.jpg/")[0] == 0
+    assert os.listdir(tmp_path / "new.jpg") == ["a.png"]
     status, _, err = command("decompress", "x", "--to", ".xyz")
     assert status == 2 and "'.xyz' is not allowed; it must be one of .png, .jpg" in err
 
@@ -358,6 +362,8 @@ def test_many_files_are_looked_at_one_after_the_other(command, album):
         assert status == 1 and err == f"codec: error: {album}/d.tfci: not a .tfci file\n"
         assert [Path(json.loads(line)["input"]).name for line in out.splitlines()] == [
             "a.png.tfci", "b.jfif.tfci", "d.tfci"]
+    assert command("info", "-", "-")[2] == (
+        "codec: error: standard input (-) is given twice; it can be read once\n")
     lines = command("verify", album / "a.png.tfci")[1].splitlines()
     assert len(lines) == 1 and lines[0].startswith(f"{album}/a.png.tfci  1536 symbols  sha256 ")
     shown = command("info", album / "a.png.tfci", album / "b.jfif.tfci")[1]
@@ -440,6 +446,9 @@ def test_strings_may_be_sizes_in_python_too(photo):
     ("models >/dev/full", b"codec: error: cannot write standard output: No space left on device\n"),
     ("compress {0} --json -o /dev/null >/dev/full",
      b"codec: error: cannot write standard output: No space left on device\n"),
+    ("--help >/dev/full", b"codec: error: cannot write standard output: No space left on device\n"),
+    ("compress {0} -o - >/dev/full",
+     b"codec: error: {0}: cannot write standard output: No space left on device\n"),
     ("compress {0} -o /dev/null >&-", b""), ("models 2>&-", b""), ("models | true", b"")])
 def test_streams_that_are_closed_or_full(picture, line, message):
     done = subprocess.run(["bash", "-c", f"{sys.executable} -m codec.cli " + line.format(picture)],
@@ -448,13 +457,34 @@ def test_streams_that_are_closed_or_full(picture, line, message):
     assert (done.returncode == 0) == (message == b"")
 
 
+def test_nothing_meant_for_a_closed_stream_gets_into_a_result(picture, tmp_path):
+    expected = codec.compress(picture)
+    for streams in ("-o - 2>&-", "-o x.tfci --debug <&- >&- 2>&-; cat x.tfci",
+                    "-o /dev/fd/3 3>&1 >/dev/null"):
+        line = f"{sys.executable} -m codec.cli compress {picture} {streams}"
+        done = subprocess.run(["bash", "-c", line], capture_output=True, env=ENVIRONMENT,
+                              cwd=tmp_path)
+        assert done.stdout == expected, streams
+
+
+def test_a_descriptor_is_written_on_from_where_it_stands(command, picture, tmp_path):
+    for _ in range(2):
+        with open(tmp_path / "out", "ab") as file:
+            file.write(b"before")
+            file.flush()
+            assert command("compress", picture, "-o", f"/dev/fd/{file.fileno()}")[0] == 0
+    assert (tmp_path / "out").read_bytes() == 2 * (b"before" + codec.compress(picture))
+
+
 def test_substituted_processes_are_files(picture, tmp_path):
     script = f"""set -e
         codec() {{ {sys.executable} -m codec.cli "$@"; }}
-        codec compress <(cat {picture}) -o >(cat > {tmp_path}/x.tfci); sleep 0.3
-        codec info {tmp_path}/x.tfci"""
+        codec compress <(cat {picture}) -o >(cat > {tmp_path}/x.tfci); wait $!
+        codec decompress {tmp_path}/x.tfci -o >(cat > {tmp_path}/back); wait $!"""
     done = subprocess.run(["bash", "-c", script], capture_output=True, env=ENVIRONMENT)
-    assert done.returncode == 0 and b"width       100" in done.stdout and done.stderr == b""
+    assert done.returncode == 0 and done.stderr == b""
+    with Image.open(tmp_path / "back") as back:
+        assert back.size == (100, 80)
 
 
 def test_an_end_from_outside_leaves_nothing_half_done(tmp_path):

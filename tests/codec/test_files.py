@@ -18,7 +18,7 @@ from codec import files
 from codec.files import Job
 from codec.models.errors import CodecError
 
-ENVIRONMENT = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
+ENVIRONMENT = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2]), "PYTHONUNBUFFERED": ""}
 
 
 def write(name, data: bytes, force: bool = False) -> None:
@@ -96,6 +96,8 @@ def test_a_folder_that_cannot_be_made_is_named(album):
 def test_what_is_left_out_in_folders_is_said(album):
     Path("album/b.png.x").write_bytes(b"")          # a result of before: no surprise
     Path("album/.hidden").write_bytes(b"")
+    Path("album/.git").mkdir()
+    Path("album/.git/config").write_bytes(b"")
     Path("album/summer/film.MOV").write_bytes(b"")
     for deep, said in ((False, "1 file left out (.txt 1)"),
                        (True, "2 files left out (.txt 1, .mov 1)")):
@@ -108,7 +110,7 @@ def test_what_is_left_out_in_folders_is_said(album):
 @pytest.mark.parametrize("inputs, output, message", [
     (["a/x.png", "b/x.png"], "out", "a/x.png and b/x.png would both become out/x.png.x"),
     (["a/x.png", "./a/x.png"], None, "a/x.png and ./a/x.png would both become"),
-    (["-", "-"], None, "- and - would both become -"),
+    (["-", "-"], None, r"standard input \(-\) is given twice"),
     ([""], None, "an input is empty"), (["a/x.png", ""], "out", "an input is empty"),
     (["a/x.png"], "", "-o is empty"),
     (["a/x.png", "b/x.png"], "out.jpg", "-o out.jpg is named as one file; several inputs need"),

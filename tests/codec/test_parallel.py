@@ -1,6 +1,7 @@
 """Tiles side by side: in order, on no more cores than asked for, and to the same bytes."""
 
 import math
+import os
 import threading
 import time
 
@@ -71,11 +72,13 @@ def test_any_number_of_threads_gives_the_same_file(photo, monkeypatch):
     ("4:cpu,cpuacct:/d\n3:memory:/d", {"cpu/d/cpu.cfs_quota_us": "200000",
                                        "cpu/d/cpu.cfs_period_us": "100000"}, 2),
     ("4:cpu,cpuacct:/d", {"cpu/d/cpu.cfs_quota_us": "-1", "cpu/d/cpu.cfs_period_us": "100000"},
-     math.inf)])
+     math.inf),
+    ("nonsense", {}, math.inf), ("", {}, math.inf), ("0::/../../x", {}, math.inf),
+    ("0::/caf\udce9", {"cpu.max": "100000 100000"}, 1)])       # a name of any bytes
 def test_a_containers_quota_counts(tmp_path, cgroup, files, cores):
     there = {f"sys/fs/cgroup/{name}": text for name, text in files.items()}
     for name, text in ({"proc/self/cgroup": cgroup} | there).items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_text(text)
+        (tmp_path / name).write_bytes(os.fsencode(text))
     assert parallel._quota(tmp_path) == cores
     assert parallel._quota(tmp_path / "none") == math.inf

@@ -34,7 +34,7 @@ def test_sizes_are_met_from_below(limit):
 
 def test_the_ends_of_the_range():
     assert rate_control.largest_within(1e9, lambda q: int(q)) == 100
-    with pytest.raises(CodecError, match=r"of 9 qualities tried, 1 takes least: 500$") as told:
+    with pytest.raises(CodecError, match=r"of 10 qualities tried, 1 takes least: 500$") as told:
         rate_control.largest_within(499, lambda q: 500)
     with pytest.raises(CodecError, match=r"takes least: 500 \(480 of them metadata"):
         rate_control.largest_within(499, lambda q: 500, 480)
@@ -72,6 +72,10 @@ def graphics(q):
 def test_sizes_that_fall_first_are_met_all_the_same(limit, least, most):
     found = rate_control.largest_within(limit, graphics)
     assert graphics(found) <= limit and least <= found <= most
+
+
+def test_the_other_end_is_tried_too():
+    assert rate_control.largest_within(100, lambda q: 200 if q < 4 else 90) == 100
 
 
 def test_what_was_not_tried_is_not_claimed():
