@@ -64,15 +64,15 @@ def decompress(source, *, crop: tuple[int, int, int, int] | None = None, model: 
 
     model: a folder to search besides the installed models; engine: see `compress`.
     """
-    picture = decompress_in_bands(source, crop=crop, model=model, threads=threads,
-                                  max_pixels=max_pixels, engine=engine)
+    picture, _ = decompress_in_bands(source, crop=crop, model=model, threads=threads,
+                                     max_pixels=max_pixels, engine=engine)
     return replace(picture, pixels=np.asarray(picture.pixels))
 
 
 def decompress_in_bands(source, *, crop=None, model=None, threads=None, max_pixels=MAX_PIXELS,
-                        engine="auto") -> Picture:
+                        engine="auto") -> tuple[Picture, engines.Engine]:
     """As `decompress`, but pixels of large pictures are decoded when they are asked for: their
-    damage is found then."""
+    damage is found then. The engine that does it, too."""
     if crop is not None and not (isinstance(crop, (tuple, list)) and len(crop) == 4
                                  and all(isinstance(n, Integral) for n in crop)):
         raise CodecError(f"crop is {crop!r}; allowed are four whole numbers: x, y, width, height",
@@ -80,7 +80,7 @@ def decompress_in_bands(source, *, crop=None, model=None, threads=None, max_pixe
     with _reader(source) as reader:
         header, sections = _begin(reader, max_pixels)
         runs = engine_for(_model_of(header, model), threads, engine)
-        return media.of_header(header).decompress(header, sections, runs, crop)
+        return media.of_header(header).decompress(header, sections, runs, crop), runs
 
 
 def info(source) -> dict:

@@ -74,7 +74,7 @@ def decompress(args) -> None:
 
     def one(job: files.Job) -> dict:
         with files.opened(job.source) as file:
-            picture = api.decompress_in_bands(
+            picture, engine = api.decompress_in_bands(
                 file, crop=args.crop, model=args.model, threads=args.threads,
                 max_pixels=args.max_pixels, engine=args.engine)
         medium = media.of_value(picture)
@@ -84,7 +84,7 @@ def decompress(args) -> None:
         with files.replacing(job.target, args.force) as file:
             size, notes = medium.write(picture, suffix, file)
         height, width = picture.pixels.shape[:2]
-        return {"bytes": size, "width": width, "height": height} | (
+        return {"bytes": size, "width": width, "height": height} | _ran(args, engine) | (
             {"notes": notes} if notes else {})
 
     def rename(name: str) -> str:
@@ -254,7 +254,8 @@ def _with_bar(jobs: list[files.Job], args) -> Iterator[files.Job]:
 
 
 def _ran(args, engine) -> dict:
-    return {"engine": engine.name, "threads": engine.threads} if args.verbose else {}
+    ran = {"model": engine.model.name, "engine": engine.name, "threads": engine.threads}
+    return ran if args.verbose else {}
 
 
 def _show(report: dict, args, stream) -> None:

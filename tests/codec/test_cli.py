@@ -409,6 +409,8 @@ def test_notes_can_be_silenced_and_more_be_told(command, picture):
     assert command("compress", picture, "--quiet") == (0, "", "")
     out = command("compress", picture, "--force", "--verbose", "--threads", 1)[1]
     assert out.rstrip().endswith("photo, litert, 1 threads")
+    out = command("decompress", f"{picture}.tfci", "--force", "--verbose", "--threads", 1)[1]
+    assert out.rstrip().endswith("photo, litert, 1 threads")
 
 
 def test_a_picture_that_suffers_is_told_of(command, tmp_path):
