@@ -224,14 +224,15 @@ def decompress(header: Header, sections: Iterable[Section], engine: Engine,
 
 def _shown(y: Bands, area: Box, quality: float, gray: bool, engine: Engine) -> Bands:
     """Pixels uint8 [*area, 3] of decoded latents, at the quality's gain."""
-    top, left = area[0].start, area[1]
+    top, columns = area[0].start, area[1]
     cell = engine.model.config.cell[0]
 
     def make(start: int, stop: int) -> np.ndarray:
-        pixels = _synthesise(y, (slice(top + start, top + stop), left), quality, engine)
+        pixels = _synthesise(y, (slice(top + start, top + stop), columns), quality, engine)
         return _gray(pixels) if gray else pixels
-    shape = area[0].stop - top, left.stop - left.start, 3
-    return Bands(shape, np.uint8, shape[0] if y.height == len(y) else y.height * cell, make, keep=1)
+    shape = area[0].stop - top, columns.stop - columns.start, 3
+    height = shape[0] if y.height == len(y) else y.height * cell
+    return Bands(shape, np.uint8, height, make, keep=1)
 
 
 def _synthesise(y: Bands, area: Box, quality: float, engine: Engine) -> np.ndarray:

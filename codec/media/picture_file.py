@@ -56,6 +56,11 @@ class Picture:
             if not isinstance(getattr(self, name), (bytes, type(None))):
                 raise CodecError(f"{name} is {type(getattr(self, name)).__name__}; allowed is "
                                  "bytes", "usage")
+        if self.density is not None and not (
+                isinstance(self.density, tuple) and len(self.density) == 2
+                and all(isinstance(n, int) and 0 < n < 1 << 31 for n in self.density)):
+            raise CodecError(f"density is {self.density!r}; allowed are two whole numbers, pixels "
+                             "a metre", "usage")
 
     @property
     def array(self) -> np.ndarray:
@@ -93,8 +98,7 @@ def _check_array(name: str, value, kinds: tuple, rank: int) -> None:
 
 # ---- read
 
-def read(source: Any, limit: int,
-         exact_alpha: bool = False) -> Picture:
+def read(source: Any, limit: int, exact_alpha: bool = False) -> Picture:
     """The picture in a file (its bytes, or open and seekable), an array, a Pillow image or a
     Picture, of at most so many pixels. Colours under alpha 0 go on smoothly from those around,
     unless exact_alpha.
@@ -120,10 +124,10 @@ def read(source: Any, limit: int,
             if isinstance(error, OSError) and error.errno is not None:
                 raise CodecError(error.strerror or str(error), "missing") from None
             raise CodecError(f"damaged picture: {one_line(error)}", "damaged") from None
-    return picture if exact_alpha else with_hidden_filled(picture)
+    return picture if exact_alpha else _with_hidden_filled(picture)
 
 
-def with_hidden_filled(picture: Picture) -> Picture:
+def _with_hidden_filled(picture: Picture) -> Picture:
     """See `picture_alpha.filled`."""
     if picture.alpha is None or picture.alpha.all():
         return picture

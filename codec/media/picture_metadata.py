@@ -21,6 +21,7 @@ from codec.media import picture_colour
 from codec.media.picture_chunks import MOST, inflated, iso_boxes, png_chunks, raw_profile
 
 INCH = 0.0254
+_PER_METRE = {2: 1 / INCH, 3: 100.0}        # of EXIF's units: inch, centimetre
 EXIF, XMP = b"Exif\0\0", b"http://ns.adobe.com/xap/1.0/\0"
 _EXTENDED_XMP = b"http://ns.adobe.com/xmp/extension/\0"
 _GAIN_MAP = b"urn:iso:std:iso:ts:21496:-1\0"
@@ -73,9 +74,11 @@ def of_image(image: Image.Image, file: BinaryIO | None) -> Metadata:
         found.leave("comment")
     if info.get("extension", (b"",))[0].startswith(b"XMP Data"):
         found.leave("XMP of a GIF")
-    reader = _READERS.get(image.format or "")
-    if reader and file:
-        reader(found, image, file)
+    kind = image.format or ""
+    if kind in _OF_IMAGES:
+        _OF_IMAGES[kind](found, image)
+    elif kind in _OF_FILES and file:
+        _OF_FILES[kind](found, image, file)
     if found.exif and not found.exif.startswith(EXIF):
         found.exif = EXIF + found.exif
     if found.density and found.density == resolution_of(found.exif):
@@ -112,7 +115,7 @@ def resolution_of(exif: bytes | None) -> tuple[int, int] | None:
     try:
         tags = Image.Exif()
         tags.load(exif or b"")
-        unit = {2: 1 / INCH, 3: 100.0}.get(tags.get(_UNIT, 2))
+        unit = _PER_METRE.get(tags.get(_UNIT, 2))
         return _density(tags[_X], tags.get(_Y, tags[_X]), unit) if unit and _X in tags else None
     except Exception:               # EXIF is whatever the file held
         return None
@@ -141,7 +144,7 @@ def why_not(icc: bytes | None, gray: bool) -> str:
 
 # ---- JPEG
 
-def _jpeg(found: Metadata, image: Any, file: BinaryIO) -> None:
+def _jpeg(found: Metadata, image: Any) -> None:
     info = image.info
     unit = {1: 1 / INCH, 2: 100.0}.get(info.get("jfif_unit", 0))
     across, down = info.get("jfif_density", (1, 1))
@@ -258,22 +261,19 @@ def _png_text(found: Metadata, kind: bytes, data: bytes) -> None:
 
 # ---- TIFF, and formats made of boxes
 
-def _tiff(found: Metadata, image: Any, file: BinaryIO) -> None:
+def _tiff(found: Metadata, image: Any) -> None:
     tags, own, kept = image.tag_v2, image.getexif(), Image.Exif()
     for tag in sorted(_DESCRIPTIVE & set(own) - set(_SUB_IFDS)):
         kept[tag] = own[tag]
-    for tag in _SUB_IFDS:
-        if tag in own and (values := dict(own.get_ifd(tag))):
-            if _INTEROP in values:
-                values[_INTEROP] = own.get_ifd(_INTEROP)
-            kept.get_ifd(tag).update(values)
+    for tag, values in _sub_directories(own).items():
+        kept.get_ifd(tag).update(values)
     try:
         if len(kept) or any(map(kept.get_ifd, _SUB_IFDS)):
             found.exif = kept.tobytes()
             found.notes.append("its descriptive tags are kept as EXIF")
     except Exception:               # a value that its type cannot hold
         found.leave("EXIF, which is damaged")
-    unit = {2: 1 / INCH, 3: 100.0}.get(tags.get(_UNIT, 2))
+    unit = _PER_METRE.get(tags.get(_UNIT, 2))
     if unit and _X in tags:
         found.density = _density(tags[_X], tags.get(_Y, tags[_X]), unit)
     xmp = tags.get(700)
@@ -313,7 +313,7 @@ def _iso(found: Metadata, image: Image.Image, file: BinaryIO) -> None:
         found.notes.append(f"{depth}-bit samples were rounded to 8 bits")
 
 
-def _psd(found: Metadata, image: Any, file: BinaryIO) -> None:
+def _psd(found: Metadata, image: Any) -> None:
     resources = {number: data for number, _, data in image.resources}
     found.exif, found.xmp = resources.get(1058, found.exif), resources.get(1060, found.xmp)
     found.icc = resources.get(1039, found.icc)
@@ -324,9 +324,11 @@ def _psd(found: Metadata, image: Any, file: BinaryIO) -> None:
         found.leave("IPTC")
 
 
-_READERS: dict[str, Callable[[Metadata, Any, BinaryIO], None]] = {
-    "JPEG": _jpeg, "MPO": _jpeg, "PNG": _png, "TIFF": _tiff, "AVIF": _iso, "JPEG2000": _iso,
-    "PSD": _psd}
+# of these Pillow keeps what it takes, of those it does not
+_OF_IMAGES: dict[str, Callable[[Metadata, Any], None]] = {
+    "JPEG": _jpeg, "MPO": _jpeg, "TIFF": _tiff, "PSD": _psd}
+_OF_FILES: dict[str, Callable[[Metadata, Any, BinaryIO], None]] = {
+    "PNG": _png, "AVIF": _iso, "JPEG2000": _iso}
 
 
 def tiff_of_exif(exif: bytes | None, big: bool = False) -> TiffImagePlugin.ImageFileDirectory_v2:
@@ -336,9 +338,15 @@ def tiff_of_exif(exif: bytes | None, big: bool = False) -> TiffImagePlugin.Image
     tags.load(exif or b"")
     for tag in _DESCRIPTIVE & set(tags) - set(_SUB_IFDS):
         directory[tag] = tags[tag]
-    for tag in _SUB_IFDS:
-        if values := dict(tags.get_ifd(tag)):
-            if _INTEROP in values:
-                values[_INTEROP] = tags.get_ifd(_INTEROP)
-            directory[tag] = values
+    for tag, values in _sub_directories(tags).items():
+        directory[tag] = values
     return directory
+
+
+def _sub_directories(tags: Image.Exif) -> dict[int, dict]:
+    """Those of camera and position, by their tags; what is below the first inside of it."""
+    found = {tag: dict(tags.get_ifd(tag)) for tag in _SUB_IFDS if tag in tags}
+    for values in found.values():
+        if _INTEROP in values:
+            values[_INTEROP] = tags.get_ifd(_INTEROP)
+    return {tag: values for tag, values in found.items() if values}

@@ -161,6 +161,8 @@ def _all(value) -> tuple:
 def _sub_pictures(image: Any) -> list[tuple[int, int]]:
     """Sizes of the pictures that the first directory has below it."""
     sizes, file = [], image.fp
+    if file is None or file.closed:     # a program has loaded it, and knows what it took
+        return []
     place = file.tell()
     for offset in _all(image.tag_v2.get(_SUB_IFDS, ()))[:16]:
         try:
@@ -251,7 +253,7 @@ def _by_pillow(image: Image.Image, icc: bytes | None) -> Samples:
                          "unsupported")
     image = _load_as_stored(image)
     samples = _to_known_mode(image, icc)
-    if rounded or (cut and not deep and not samples.notes):
+    if (rounded or cut) and not deep and not samples.notes:
         samples.notes.append(ROUNDED if rounded else ROUNDED.replace("rounded", "cut"))
     return samples
 

@@ -21,8 +21,8 @@ from codec.media.picture_metadata import EXIF, INCH, resolution_of, tiff_of_exif
 from codec.models.errors import CodecError
 
 SUFFIXES = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".jpe": "JPEG", ".jfif": "JPEG",
-           ".webp": "WEBP", ".tif": "TIFF", ".tiff": "TIFF", ".bmp": "BMP", ".avif": "AVIF",
-           ".ppm": "PPM"}
+            ".webp": "WEBP", ".tif": "TIFF", ".tiff": "TIFF", ".bmp": "BMP", ".avif": "AVIF",
+            ".ppm": "PPM"}
 _OPTIONS: dict[str, dict[str, Any]] = {
     "PNG": dict(compress_level=3),      # about half the time of the default, up to 6 % larger
     "JPEG": dict(quality=95, subsampling=0), "WEBP": dict(lossless=True),

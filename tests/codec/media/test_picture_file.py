@@ -143,6 +143,8 @@ def test_what_is_no_source_is_refused(source, message):
     (dict(alpha=np.zeros([4, 5], np.uint8)), "both must have one size"),
     (dict(alpha=np.zeros([4, 4])), "alpha are float64"),
     (dict(icc="sRGB"), "icc is str; allowed is bytes"),
+    (dict(density=(300.5, 300)), "density is .* allowed are two whole numbers"),
+    (dict(density=(-1, 5)), "density is"), (dict(density="300"), "density is"),
     (dict(pixels=np.zeros([0, 4, 3], np.uint8)), "nothing to compress")])
 def test_a_picture_checks_itself(fields, message):
     with pytest.raises(codec.CodecError, match=message) as told:
@@ -171,3 +173,19 @@ def test_every_suffix_is_one_that_pillow_knows_for_what_we_read():
     kinds = {Image.registered_extensions().get(suffix) for suffix in SUFFIXES}
     assert kinds <= {"PNG", "JPEG", "MPO", "WEBP", "TIFF", "BMP", "DIB", "GIF", "AVIF", "JPEG2000",
                      "PPM", "TGA", "ICO", "PCX", "SGI", "QOI", "PSD"}
+
+
+@pytest.mark.parametrize("loaded", [False, True])
+@pytest.mark.parametrize("kind", ["JPEG", "TIFF", "PNG", "WEBP"])
+def test_an_image_that_pillow_has_open_is_read_as_its_file_is(kind, loaded, tmp_path):
+    turn = 1 if kind == "TIFF" and loaded else 6            # Pillow turns a TIFF that it loads
+    data = stored(ramp("RGB"), kind, exif=exif(turn, camera=True), dpi=(300, 300))
+    (tmp_path / "a").write_bytes(data)
+    with Image.open(tmp_path / "a") as image:
+        if loaded:
+            image.load()
+        found, expected = codec.read_picture(image), codec.read_picture(tmp_path / "a")
+    assert (found.pixels == expected.pixels).all()
+    assert (found.exif, found.density) == (expected.exif, expected.density)
+    assert found.notes == expected.notes and found.exif
+

@@ -41,8 +41,9 @@ def test_the_pixels_of_the_transparent_colour_are_transparent(data, clear):
     png(RGB16, 16, 2), tiff(RGB16, photometric="rgb"),
     tiff(RGB16, photometric="rgb", byteorder=">"),
     tiff(RGB16, photometric="rgb", planarconfig="contig", tile=(16, 16)),
-    b"P6\n32 24\n65535\n" + RGB16.astype(">u2").tobytes(), RGB16,
-], ids=["PNG", "TIFF", "big-endian TIFF", "tiled TIFF", "PPM", "array"])
+    b"P6\n32 24\n65535\n" + RGB16.astype(">u2").tobytes(),
+    b"P3\n32 24\n65535\n" + b" ".join(b"%d" % n for n in RGB16.ravel()), RGB16,
+], ids=["PNG", "TIFF", "big-endian TIFF", "tiled TIFF", "PPM", "PPM of digits", "array"])
 def test_16_bits_are_rounded_to_the_nearest_level_and_that_is_said(data):
     picture = codec.read_picture(data)
     assert (picture.pixels == NEAREST).all() and picture.notes == ROUNDED and not picture.gray
