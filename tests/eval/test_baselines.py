@@ -52,9 +52,9 @@ def test_the_file_nearest_to_a_size_is_as_near_as_its_quality_allows(size, photo
 
 @pytest.mark.parametrize("name", demo.RIVALS)
 def test_a_rival_at_equal_psnr_is_its_smallest_such_file(name, photo):
-    rival = baselines.RIVALS[name]
-    files = [rival.encode(photo, quality) for quality in range(1, 101)]
-    reaching = [blob for blob in files if metrics.psnr(photo, rival.decode(blob)) >= 33]
+    rival, pixels = baselines.RIVALS[name], np.ascontiguousarray(photo[:64, :96])
+    files = [rival.encode(pixels, quality) for quality in range(1, 101)]
+    reaching = [blob for blob in files if metrics.psnr(pixels, rival.decode(blob)) >= 33]
     assert 0 < len(reaching) < 100
-    assert baselines.smallest(rival, photo, 33.0) == reaching[0]
-    assert baselines.smallest(rival, photo, 99.0) is None
+    assert baselines.smallest(rival, pixels, 33.0) == reaching[0]
+    assert baselines.smallest(rival, pixels, 99.0) is None
