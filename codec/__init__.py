@@ -24,8 +24,9 @@ from codec.api import (
 from codec.bitstream import MAX_BYTES
 from codec.media.picture import DEFAULT_MODEL, Picture, psnr
 from codec.models.errors import CodecError
+from codec.models.ssimulacra2 import score as ssimulacra2
 
 __version__ = "0.1.0"
 __all__ = ["DEFAULT_MODEL", "DEFAULT_QUALITY", "MAX_BYTES", "MAX_PIXELS", "CodecError", "Picture",
            "compress", "decompress", "engine_for", "find_model", "info", "installed_models", "psnr",
-           "read_picture", "verify"]
+           "read_picture", "ssimulacra2", "verify"]

@@ -27,21 +27,23 @@ MAX_PIXELS = 1 << 27
 
 
 def compress(source, *, quality: float | None = None, size: int | str | None = None,
-             bpp: float | None = None, psnr: float | None = None, model: str | None = None,
+             bpp: float | None = None, psnr: float | None = None,
+             ssimulacra2: float | None = None, model: str | None = None,
              threads: int | None = None, max_pixels: int = MAX_PIXELS,
              engine: str = "auto", exact_alpha: bool = False) -> bytes:
     """A picture -> the bytes of its .tfci file.
 
     Give at most one of quality (1..100; 75 if none is given), size (bytes, or as "200K"; never
-    exceeded), bpp (bits per pixel, never exceeded) and psnr (dB, reached or passed). model: an
-    installed name, or the folder of a model; engine: "litert", "tensorflow", or "auto", the first
-    that is there; exact_alpha: colours that nobody sees, under alpha 0, are coded as they are.
+    exceeded), bpp (bits per pixel, never exceeded), psnr (dB) and ssimulacra2 (a score up to 100),
+    both reached or passed. model: an installed name, or the folder of a model; engine: "litert",
+    "tensorflow", or "auto", the first that is there; exact_alpha: colours that nobody sees, under
+    alpha 0, are coded as they are.
 
     >>> blob = compress(np.full([20, 30, 3], 200, np.uint8), quality=50)
     >>> decompress(blob).pixels.shape
     (20, 30, 3)
     """
-    target = target_of(quality, size, bpp, psnr)
+    target = target_of(quality, size, bpp, psnr, ssimulacra2)
     value = read_picture(source, max_pixels, exact_alpha)
     medium, out = media.of_value(value), BytesIO()
     runs = engine_for(find_model(model or medium.DEFAULT_MODEL), threads, engine)
@@ -50,11 +52,13 @@ def compress(source, *, quality: float | None = None, size: int | str | None = N
 
 
 def target_of(quality: float | None = None, size: int | str | None = None,
-              bpp: float | None = None, psnr: float | None = None) -> Target:
+              bpp: float | None = None, psnr: float | None = None,
+              ssimulacra2: float | None = None) -> Target:
     """The one that is given, or the default quality; CodecError for several."""
-    if quality is size is bpp is psnr is None:
+    if quality is size is bpp is psnr is ssimulacra2 is None:
         quality = DEFAULT_QUALITY
-    return Target(quality, bytes_of(size) if isinstance(size, str) else size, bpp, psnr)
+    return Target(quality, bytes_of(size) if isinstance(size, str) else size, bpp, psnr,
+                  ssimulacra2)
 
 
 def decompress(source, *, crop: tuple[int, int, int, int] | None = None, model: str | None = None,

@@ -24,9 +24,11 @@ SUFFERS = 30.0          # dB; what is below at half the qualities or more looks 
 
 def compress(args) -> None:
     try:
-        target = api.target_of(args.quality, args.target_size, args.target_bpp, args.target_psnr)
+        target = api.target_of(args.quality, args.target_size, args.target_bpp, args.target_psnr,
+                               args.target_ssimulacra2)
     except CodecError:
-        usage("give one of --quality, --target-size, --target-bpp, --target-psnr")
+        usage("give one of --quality, --target-size, --target-bpp, --target-psnr, "
+              "--target-ssimulacra2")
     pictures = media.suffixes()
     if len(args.inputs) == 1 and Path(args.output or "").suffix.lower() in pictures and not (
             files.is_folder(args.output)):
@@ -270,6 +272,8 @@ def _show(report: dict, args, stream) -> None:
         parts += [f"{report['bpp']:.4f} bpp", f"quality {report['quality']:.2f}"]
     if "psnr" in report:
         parts.append(f"{report['psnr']:.2f} dB")
+    if "ssimulacra2" in report:
+        parts.append(f"SSIMULACRA2 {report['ssimulacra2']:.1f}")
     if "width" in report:
         parts.append(f"{report['width']}x{report['height']}")
     parts.append(f"{report['seconds']:.2f} s")

@@ -1,7 +1,7 @@
 """After `import codec.pillow_plugin`, Pillow opens and saves .tfci like any other format.
 
     Image.open("photo.jpg.tfci").show()
-    image.save("photo.tfci", quality=60)            # or size=, bpp=, psnr=, model=
+    image.save("photo.tfci", quality=60)            # or size=, bpp=, psnr=, ssimulacra2=, model=
     image.save("photo.tfci", exif=image.getexif(), icc_profile=profile, xmp=packet, dpi=(300, 300))
 
 The import is needed: Pillow looks for no plugins by itself, it knows a list of its own. As with
@@ -21,7 +21,7 @@ from codec import bitstream
 from codec.media import picture
 from codec.media.picture_metadata import EXIF, INCH, unpack_density
 
-OPTIONS = ("quality", "size", "bpp", "psnr", "model", "threads", "exact_alpha")
+OPTIONS = ("quality", "size", "bpp", "psnr", "ssimulacra2", "model", "threads", "exact_alpha")
 
 
 class TfciImageFile(ImageFile.ImageFile):

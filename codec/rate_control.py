@@ -1,4 +1,4 @@
-"""From what the user wants (a quality, a size, a PSNR) to one quality. Knows sizes, not models."""
+"""From what the user wants (a quality, a size, a PSNR, a score) to one quality. Knows no models."""
 
 from __future__ import annotations
 
@@ -11,28 +11,30 @@ from codec.models.errors import CodecError
 
 LOWEST, HIGHEST, STEP = 1.0, 100.0, 1 / 256
 CLOSE = 0.985           # a size within 1.5 % under the target is near enough
-CLOSE_DB = 0.03
+CLOSE_VALUES = {"psnr": 0.03, "ssimulacra2": 0.25}      # so far above a target is near enough
+UNITS = {"psnr": "{:g} dB", "ssimulacra2": "a SSIMULACRA2 of {:g}"}
 TRIED = 5.0, 12.0, 25.0, 40.0, 55.0, 70.0, 85.0, 95.0      # where the ends of the range do not fit
 
 
 @dataclass(frozen=True)
 class Target:
-    """Exactly one of: quality 1..100, size in bytes, bits per pixel, PSNR in dB.
+    """Exactly one of: quality 1..100, size in bytes, bits per pixel, PSNR in dB, SSIMULACRA2.
 
     >>> Target(bpp=0.5)
-    Target(quality=None, size=None, bpp=0.5, psnr=None)
+    Target(quality=None, size=None, bpp=0.5, psnr=None, ssimulacra2=None)
     """
 
     quality: float | None = None
     size: int | None = None
     bpp: float | None = None
     psnr: float | None = None
+    ssimulacra2: float | None = None
 
     def __post_init__(self):
         given = {k: v for k, v in vars(self).items() if v is not None}
         if len(given) != 1:
-            raise CodecError(f"give one of quality, size, bpp, psnr; got {given or 'none'}",
-                             "usage")
+            raise CodecError("give one of quality, size, bpp, psnr, ssimulacra2; got "
+                             f"{given or 'none'}", "usage")
         for name, value in given.items():
             if not isinstance(value, Real):
                 raise CodecError(f"{name} is {value!r}; it must be a number", "usage")
@@ -42,15 +44,20 @@ class Target:
         if not 0 < value < float("inf"):
             raise CodecError(f"{name} is {value:g}; it must be above 0", "usage")
 
+    @property
+    def metric(self) -> str | None:
+        """What is to be reached: "psnr", "ssimulacra2" or None."""
+        return next((name for name in UNITS if getattr(self, name) is not None), None)
+
 
 def quality_for(target: Target, size_at: Callable[[float], int],
-                psnr_at: Callable[[float], float], pixels: int, fixed: int = 0) -> float:
-    """The quality that meets a target; bits per pixel are those of so many pixels; fixed: bytes of
-    the file that no quality changes."""
+                value_at: Callable[[float], float], pixels: int, fixed: int = 0) -> float:
+    """The quality that meets a target; value_at: of the target's metric; bits per pixel are those
+    of so many pixels; fixed: bytes of the file that no quality changes."""
     if target.quality is not None:
         return round_quality(target.quality)
-    if target.psnr is not None:
-        return smallest_reaching(target.psnr, psnr_at)
+    if target.metric:
+        return smallest_reaching(getattr(target, target.metric), value_at, target.metric)
     limit = target.size if target.bpp is None else target.bpp * pixels / 8
     return largest_within(limit or 0, size_at, fixed)
 
@@ -95,9 +102,10 @@ def largest_within(limit: float, size_at: Callable[[float], int], fixed: int = 0
                     math.log(limit), lambda quality: math.log(size_at(quality)))[0]
 
 
-def smallest_reaching(psnr: float, psnr_at: Callable[[float], float]) -> float:
-    """The lowest quality that reaches a PSNR, to within 0.03 dB; where quality 100 does not, as on
-    sharp graphics, others are tried.
+def smallest_reaching(wanted: float, value_at: Callable[[float], float], metric: str = "psnr"
+                      ) -> float:
+    """The lowest quality that reaches a PSNR, to within 0.03 dB, or a score, to within 0.25; where
+    quality 100 does not, as on sharp graphics, others are tried.
 
     Raises:
         CodecError: if none that was tried reaches it.
@@ -106,19 +114,19 @@ def smallest_reaching(psnr: float, psnr_at: Callable[[float], float]) -> float:
     True
     """
     low, high = LOWEST, HIGHEST
-    best = psnr_at(high)
-    if best < psnr:
-        tried = {high: best} | {quality: psnr_at(quality) for quality in TRIED}
-        high = next((quality for quality in TRIED if tried[quality] >= psnr), HIGHEST)
+    best = value_at(high)
+    if best < wanted:
+        tried = {high: best} | {quality: value_at(quality) for quality in TRIED}
+        high = next((quality for quality in TRIED if tried[quality] >= wanted), HIGHEST)
         best = tried[high]
-        if best < psnr:
+        if best < wanted:
             best = max(tried, key=lambda quality: tried[quality])
-            raise CodecError(f"cannot reach {psnr:g} dB; of {len(tried)} qualities tried, {best:g} "
-                             f"reaches most: {tried[best]:.2f}", "limit")
-    worst = psnr_at(low)
-    if worst >= psnr:
+            raise CodecError(f"cannot reach {UNITS[metric].format(wanted)}; of {len(tried)} "
+                             f"qualities tried, {best:g} reaches most: {tried[best]:.2f}", "limit")
+    worst = value_at(low)
+    if worst >= wanted:
         return low
-    return _between((low, worst), (high, best), psnr, psnr + CLOSE_DB, psnr_at)[1]
+    return _between((low, worst), (high, best), wanted, wanted + CLOSE_VALUES[metric], value_at)[1]
 
 
 def _between(low, high, least: float, most: float, value_at) -> tuple[float, float]:

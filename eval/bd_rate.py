@@ -1,7 +1,8 @@
 """How much less one curve costs than another: BD-rate, BD-PSNR, rate at equal quality.
 
-A curve is [(bpp, dB)]; points of pictures are arrays [qualities, pictures, 2] of the same, whose
-mean over pictures is a curve. Between points a curve is a PCHIP of dB over log bpp.
+A curve is [(bpp, value)], the value in dB or a score; points of pictures are arrays [qualities,
+pictures, 2] of the same, whose mean over pictures is a curve. Between points a curve is a PCHIP of
+the value over log bpp.
 
 Source: Bjontegaard, "Calculation of average PSNR differences between RD-curves" (VCEG-M33, 2001),
 in the piecewise form of the package bjontegaard.

@@ -35,7 +35,8 @@ def run(picture: str | None, folder: Path, quality: float) -> None:
             ("file", f"{len(blob):,} bytes"),
             ("rate", f"{8 * len(blob) / (pixels.shape[0] * pixels.shape[1]):.3f} bpp"),
             ("PSNR", f"{db:.2f} dB"),
-            ("MS-SSIM", f"{similar:.4f}")]
+            ("MS-SSIM", f"{similar:.4f}"),
+            ("SSIMULACRA2", f"{codec.ssimulacra2(pixels, decoded):.1f}")]
     for rival in RIVALS:
         found = baselines.smallest(baselines.RIVALS[rival], pixels, db)
         rows.append((f"{rival} at this PSNR", "not reached" if found is None else

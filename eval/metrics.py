@@ -7,9 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.ndimage import correlate1d
 
-from codec import psnr
+from codec import psnr, ssimulacra2
 
-__all__ = ["METRICS", "decibels", "ms_ssim", "psnr", "psnr_y", "values_of"]
+__all__ = ["LEVELS", "METRICS", "at", "decibels", "ms_ssim", "psnr", "psnr_y",
+           "ssimulacra2", "values_of"]
 MS_SSIM_SIDE = 161      # five scales of an 11x11 window
 MS_SSIM_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
 C1, C2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
@@ -76,8 +77,20 @@ def decibels(similarity: float) -> float:
     return float("inf") if similarity == 1 else float(-10 * np.log10(1 - similarity))
 
 
-METRICS = {"psnr": "PSNR-RGB", "psnr-y": "PSNR-Y", "ms-ssim": "MS-SSIM", "ms-ssim-db": "MS-SSIM"}
-"""Name on the command line -> what it is called; all but ms-ssim are in dB."""
+METRICS = {"psnr": "PSNR-RGB (dB)", "psnr-y": "PSNR-Y (dB)", "ms-ssim": "MS-SSIM",
+           "ms-ssim-db": "MS-SSIM (dB)", "ssimulacra2": "SSIMULACRA2"}
+"""Name on the command line -> what an axis is called."""
+LEVELS = {"psnr": (30.0, 34.0, 38.0), "ssimulacra2": (50.0, 70.0, 90.0)}
+"""Where bytes are compared at equal quality."""
+
+
+def at(metric: str, level: float) -> str:
+    """How a level of LEVELS is called.
+
+    >>> at("psnr", 30.0), at("ssimulacra2", 50.0)
+    ('30 dB', 'SSIMULACRA2 50')
+    """
+    return f"{level:g} dB" if "dB" in METRICS[metric] else f"{METRICS[metric]} {level:g}"
 
 
 def values_of(a: np.ndarray, b: np.ndarray, names: Sequence[str]) -> dict[str, float]:
@@ -87,6 +100,8 @@ def values_of(a: np.ndarray, b: np.ndarray, names: Sequence[str]) -> dict[str, f
         values["psnr"] = psnr(a, b)
     if "psnr-y" in names:
         values["psnr-y"] = psnr_y(a, b)
+    if "ssimulacra2" in names:
+        values["ssimulacra2"] = ssimulacra2(a, b)
     if {"ms-ssim", "ms-ssim-db"} & {*names}:
         similarity = ms_ssim(a, b)
         values |= {"ms-ssim": similarity, "ms-ssim-db": decibels(similarity)}

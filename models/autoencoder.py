@@ -31,9 +31,9 @@ class Autoencoder(tf.Module):
     deep image compression with continuous rate adaptation" (CVPR 2021).
 
     >>> model = Autoencoder(Config("small", channels=(8, 8), latents=12, hyper_latents=8))
-    >>> bpp, mse = model(tf.fill([1, 64, 64, 3], 128.0), tf.constant([0.5]))
-    >>> bpp.shape, mse.shape
-    (TensorShape([1]), TensorShape([1]))
+    >>> bpp, shown = model(tf.fill([1, 64, 64, 3], 128.0), tf.constant([0.5]))
+    >>> bpp.shape, shown.shape
+    (TensorShape([1]), TensorShape([1, 64, 64, 3]))
     """
 
     def __init__(self, config: Config):
@@ -113,7 +113,7 @@ class Autoencoder(tf.Module):
         return tf.reshape(rules.gain(table, q, tnp), [-1, *[1] * self.config.rank, table.shape[1]])
 
     def __call__(self, x, q, seed=None):
-        """x [B, *spatial, C] in 0..255, q [B] in 0..1 -> (bits per pixel [B], squared error [B]).
+        """x [B, *spatial, C] in 0..255, q [B] in 0..1 -> (bits per pixel [B], x as it is decoded).
 
         The bits are those of rounded values, the estimate of what a file will hold; rounding passes
         gradients through. With `seed` (int32 [2]), as in training, latents learn from uniform noise
@@ -134,8 +134,7 @@ class Autoencoder(tf.Module):
         x_hat = self.synthesis(y_hat * self.gain_at(self.inverse_gain, q)) * float(PEAK)
         if seed is None:
             x_hat = tf.round(tf.clip_by_value(x_hat, 0.0, PEAK))
-        mse = tf.reduce_mean(tf.math.squared_difference(x, x_hat), all_but_batch(x))
-        return bits / pixels, mse
+        return bits / pixels, x_hat
 
     def worth(self, q):
         """What a squared error of one step in each latent is worth, in bits: [B, 1, .., M], or None
@@ -276,11 +275,7 @@ def logistic_likelihood(value, index):
 
 def total_bits(likelihood):
     """[B, *grid, C] likelihoods -> bits [B]."""
-    return tf.reduce_sum(_bits(likelihood), all_but_batch(likelihood))
-
-
-def all_but_batch(x) -> list[int]:
-    return list(range(1, x.shape.rank))
+    return tf.reduce_sum(_bits(likelihood), list(range(1, likelihood.shape.rank)))
 
 
 def _bits(likelihood):

@@ -56,7 +56,7 @@ def test_the_manual_and_the_completion_are_of_these_options():
 
 @needs("bash")
 @pytest.mark.parametrize("words, offered", [
-    (["co"], "compress"), (["compress", "--target-s"], "--target-size"),
+    (["co"], "compress"), (["compress", "--target-si"], "--target-size"),
     (["decompress", "--to", ".jp"], ".jpg .jpeg .jpe"), (["info", "--cr"], ""),
     (["verify", "-"], "--model --json --quiet -r --max-pixels --debug --help"),
     (["compress", "a"], "")])

@@ -22,6 +22,7 @@ from codec.media.picture_alpha import pack_alpha, unpack_alpha
 from codec.media.picture_file import SUFFIXES, Picture, read
 from codec.media.picture_metadata import pack_density, unpack_density
 from codec.media.picture_writing import write
+from codec.models import ssimulacra2
 from codec.models.coding import Coding
 from codec.models.errors import CodecError
 from codec.windows import Box
@@ -75,14 +76,17 @@ def compress(picture: Picture, target: rate_control.Target, engine: Engine) -> I
     def attempt(quality: float) -> list[Section]:
         return list(sections(quality))
 
-    def psnr_at(quality: float) -> float:
+    def value_at(quality: float) -> float:
         scaled, z, header, _, choose = prepared(quality)
         decoded = _coded(scaled, z, header, coding, choose, threads)
         shown = _shown(decoded, windows.whole(shape), quality, picture.gray, engine)
-        return psnr(pixels, shown)
+        return METRICS[target.metric or "psnr"](pixels, shown)
 
+    if target.ssimulacra2 is not None and min(shape) < ssimulacra2.LEAST:
+        raise CodecError(f"a picture of {shape[1]}x{shape[0]} pixels has no SSIMULACRA2; it takes "
+                         f"{ssimulacra2.LEAST} each way", "limit")
     quality = rate_control.quality_for(
-        target, lambda quality: bitstream.size(attempt(quality)), psnr_at,
+        target, lambda quality: bitstream.size(attempt(quality)), value_at,
         picture.pixels.size // 3, sum(len(section.payload) for section in extras))
     by_size = target.size is not None or target.bpp is not None
     yield from attempt(quality) if by_size else sections(quality)
@@ -261,8 +265,10 @@ def _gray(pixels: np.ndarray) -> np.ndarray:
 
 
 def compare(a: Picture, b: Picture) -> dict:
-    """What the second has lost of the first: PSNR over all samples, in dB."""
-    return {"psnr": psnr(a.pixels, b.pixels)}
+    """What the second has lost of the first: PSNR over all samples, in dB, and SSIMULACRA2 where
+    they are large enough for one."""
+    values = {name: metric(a.pixels, b.pixels) for name, metric in METRICS.items()}
+    return {name: value for name, value in values.items() if not np.isnan(value)}
 
 
 def psnr(a: np.ndarray | Bands, b: np.ndarray | Bands) -> float:
@@ -275,3 +281,6 @@ def psnr(a: np.ndarray | Bands, b: np.ndarray | Bands) -> float:
     error = sum(np.sum((a[i:i + rows].astype(np.float32) - b[i:i + rows].astype(np.float32)) ** 2,
                        dtype=np.float64) for i in range(0, len(a), rows)) / a.size
     return float("inf") if error == 0 else float(10 * np.log10(255**2 / error))
+
+
+METRICS = {"psnr": psnr, "ssimulacra2": ssimulacra2.score}

@@ -97,14 +97,14 @@ def compare_files(old: str | Path, new: str | Path, margin: float) -> bool:
             raise ValueError(f"{path}: is no results.json of codec evaluate") from None
     within = True
     for metric, found in compare_results(*results).items():
-        name = figures.label(metric)
+        name, unit = METRICS[metric], " dB" if "dB" in METRICS[metric] else ""
         if found is None:
             print(f"{name}: no overlap of at least two points")
             within = False
             continue
         low, high = found.interval or (found.rate, found.rate)
         print(f"{name}: BD-rate {found.rate:+.2f} % [{low:+.2f}, {high:+.2f}], "
-              f"{found.quality:+.3f} dB, over {found.db[0]:.1f} to {found.db[1]:.1f} dB")
+              f"{found.quality:+.3f}{unit}, over {found.db[0]:.1f} to {found.db[1]:.1f}{unit}")
         within &= found.rate <= margin
     return within
 

@@ -12,11 +12,6 @@ from codec.eval.report.summary import common_pictures, curve
 MAX_BPP = 2         # of the axis
 
 
-def label(metric: str) -> str:
-    """What an axis is called."""
-    return METRICS[metric] + ("" if metric == "ms-ssim" else " (dB)")
-
-
 def write(results: dict, folder: Path) -> list[Path]:
     """curves-METRIC.svg and .png for each metric; returns their paths.
 
@@ -41,7 +36,7 @@ def write(results: dict, folder: Path) -> list[Path]:
             seen = [y for points in curves.values() for x, y in points
                     if x <= MAX_BPP and np.isfinite(y)]
             room = (max(seen) - min(seen)) / 20 if seen else 0
-            axes.set(xlabel="bits per pixel", ylabel=label(metric), xlim=(0, MAX_BPP),
+            axes.set(xlabel="bits per pixel", ylabel=METRICS[metric], xlim=(0, MAX_BPP),
                      ylim=(min(seen) - room, max(seen) + room) if room else None)
             axes.grid(alpha=0.3)
             figure.legend(loc="outside right upper")

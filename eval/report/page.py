@@ -15,8 +15,8 @@ from PIL import Image
 
 import codec
 from codec.eval import baselines
-from codec.eval.report.figures import label
-from codec.eval.report.summary import BASE, LEVELS, NONE, common_pictures
+from codec.eval.metrics import LEVELS, METRICS, at
+from codec.eval.report.summary import BASE, NONE, common_pictures
 
 HERE = Path(__file__).parent
 CROP = 384              # pixels shown of a picture, each way
@@ -29,7 +29,7 @@ def write(results: dict, rows: list[dict], paths: Sequence[Path], found: dict,
     """The page of measured results and their summary `rows`; found: the codecs by name."""
     from plotly.offline import get_plotlyjs
     embedded = {
-        "metrics": {m: label(m) for m in results["metrics"]}, "codecs": list(results["codecs"]),
+        "metrics": {m: METRICS[m] for m in results["metrics"]}, "codecs": list(results["codecs"]),
         "pictures": common_pictures(results["points"], list(results["codecs"])),
         "points": results["points"], "published": results["published"],
         "views": [view for path in _shown(paths) if found and (view := _view(path, found))]}
@@ -86,18 +86,19 @@ def _explained(results: dict) -> str:
     low, high = results["bpp"]
     return html.escape(
         f"BD-rate: bytes that codec needs more than the named one at equal quality, of the mean "
-        f"curves between {low:g} and {high:g} bits per pixel, by PCHIP over the dB named below it, "
-        f"which both reach; under two points there, no number. In brackets, 95 % of the BD-rates "
-        f"of {len(results['pictures'])} pictures drawn again. At equal rate: what codec shows "
-        f"more (BD-PSNR). Bytes: at equal PSNR, relative to "
+        f"curves between {low:g} and {high:g} bits per pixel, by PCHIP over the values named "
+        f"below it, which both reach; under two points there, no number. In brackets, 95 % of "
+        f"the BD-rates of {len(results['pictures'])} pictures drawn again. At equal rate: what "
+        f"codec shows more (BD-PSNR). Bytes: at equal quality, relative to "
         f"{BASE}. Seconds and MiB: of a call, mean over all files of the median of "
         f"{results['repeats']}, loading kept apart; MiB are what a call adds at its peak.")
 
 
 def _summary(rows: list[dict], results: dict) -> str:
     metrics = [m for m in results["metrics"] if any(m in row["rate"] for row in rows)]
-    heads = ["codec", *(f"BD-rate, {label(m).replace(' (dB)', '')}" for m in metrics),
-             *(f"bytes at {level:g} dB" for level in LEVELS), "encode (s)", "decode (s)",
+    levels = [at(m, level) for m in LEVELS if m in metrics for level in LEVELS[m]]
+    heads = ["codec", *(f"BD-rate, {METRICS[m].replace(' (dB)', '')}" for m in metrics),
+             *(f"bytes at {level}" for level in levels), "encode (s)", "decode (s)",
              "encode (MiB)", "decode (MiB)"]
     out = ["<thead><tr>", *(f'<th><button type="button">{html.escape(h)}</button></th>'
                             for h in heads), "</tr></thead><tbody>"]
@@ -106,9 +107,9 @@ def _summary(rows: list[dict], results: dict) -> str:
         cells = [_cell(name, html.escape(name))]
         for metric in metrics:
             found = row["rate"].get(metric)
-            cells.append(_cell(found and found["rate"], found and _rate(found)))
-        for level in LEVELS:
-            value = row["at"].get(f"{level:g}")
+            cells.append(_cell(found and found["rate"], found and _rate(found, METRICS[metric])))
+        for level in levels:
+            value = row["at"].get(level)
             cells.append(_cell(value, value and f"{100 * value:.1f} %"))
         for cost, form in (("encode_s", ".3f"), ("decode_s", ".3f"), ("encode_mib", ".0f"),
                            ("decode_mib", ".0f")):
@@ -118,11 +119,11 @@ def _summary(rows: list[dict], results: dict) -> str:
     return "".join([*out, "</tbody>"])
 
 
-def _rate(found: dict) -> str:
+def _rate(found: dict, metric: str) -> str:
     interval = " [{:+.1f}, {:+.1f}]".format(*found["interval"]) if found["interval"] else ""
-    return (f"{found['rate']:+.1f} %{interval}<br><small>over "
-            f"{found['db'][0]:.1f} to {found['db'][1]:.1f} dB; {found['quality']:+.2f} dB at equal "
-            f"rate</small>")
+    unit = " dB" if "dB" in metric else ""
+    return (f"{found['rate']:+.1f} %{interval}<br><small>over {found['db'][0]:.1f} to "
+            f"{found['db'][1]:.1f}{unit}; {found['quality']:+.2f}{unit} at equal rate</small>")
 
 
 def _cell(value, shown) -> str:

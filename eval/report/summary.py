@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 
 from codec.eval.bd_rate import Difference, compare, compare_pictures, rate_at
+from codec.eval.metrics import LEVELS, at
 
-LEVELS = (30.0, 34.0, 38.0)         # dB at which bytes are compared
 BASE = "JPEG 4:2:0"                 # what savings are told against
 NONE = "\u2013"                     # where there is no number
-DB_METRICS = ("psnr", "psnr-y", "ms-ssim-db")
+WITH_RATES = ("psnr", "psnr-y", "ms-ssim-db", "ssimulacra2")      # metrics with BD-rates
 
 
 def points_of(points: list[dict], name: str, metric: str, pictures: list[str]) -> np.ndarray:
@@ -49,16 +49,16 @@ def table(results: dict, test: str = "codec") -> list[dict]:
     """A row for each codec, then for each published curve: what `test` saves against it.
 
     rate: BD-rate in percent by metric, with its interval and overlap (None: no overlap); at: bytes
-    at LEVELS dB relative to BASE; seconds and MiB: means over points of the medians.
+    at LEVELS relative to BASE; seconds and MiB: means over points of the medians.
     """
     points, bpp = results["points"], tuple(results["bpp"])
-    metrics = [m for m in results["metrics"] if m in DB_METRICS]
+    metrics = [m for m in results["metrics"] if m in WITH_RATES]
     rows = []
     for name in results["codecs"]:
         own = [p for p in points if p["codec"] == name and "error" not in p]
         if not own:
             continue
-        row = {"codec": name, "kind": "measured", "rate": {}, "at": _relative(points, name)}
+        row = {"codec": name, "kind": "measured", "rate": {}, "at": _relative(results, name)}
         for metric in metrics if test in results["codecs"] and name != test else ():
             row["rate"][metric] = _told(against(points, name, test, metric, bpp))
         for cost in ("encode_s", "decode_s", "encode_mib", "decode_mib"):
@@ -73,16 +73,17 @@ def table(results: dict, test: str = "codec") -> list[dict]:
     return rows
 
 
-def _relative(points: list[dict], name: str) -> dict[str, float | None]:
+def _relative(results: dict, name: str) -> dict[str, float | None]:
     """Bytes at each level relative to BASE, 0.5 for half, on the pictures that both managed."""
-    names = list(dict.fromkeys([name, BASE]))
-    if not any(p["codec"] == BASE and "psnr" in p for p in points):
+    points, out = results["points"], {}
+    pictures = common_pictures(points, [name, BASE])
+    if BASE not in results["codecs"] or not pictures:
         return {}
-    pictures = common_pictures(points, names)
-    out: dict[str, float | None] = {}
-    for level in LEVELS:
-        own, base = (rate_at(curve(points, n, "psnr", pictures), level) for n in (name, BASE))
-        out[f"{level:g}"] = own / base if own and base else None
+    for metric in [m for m in LEVELS if m in results["metrics"]]:
+        own, base = (curve(points, n, metric, pictures) for n in (name, BASE))
+        for level in LEVELS[metric] if own and base else ():
+            rate, of_base = rate_at(own, level), rate_at(base, level)
+            out[at(metric, level)] = rate / of_base if rate and of_base else None
     return out
 
 
@@ -116,7 +117,7 @@ def compare_results(old: dict, new: dict, name: str = "codec") -> dict[str, Diff
     """
     pictures = [n for n in common_pictures(old["points"], [name])
                 if n in common_pictures(new["points"], [name])]
-    metrics = [m for m in old["metrics"] if m in new["metrics"] and m in DB_METRICS]
+    metrics = [m for m in old["metrics"] if m in new["metrics"] and m in WITH_RATES]
     if not pictures or not metrics:
         raise ValueError(f"no {'metrics' if pictures else 'pictures'} in common")
     bpp = max(old["bpp"][0], new["bpp"][0]), min(old["bpp"][1], new["bpp"][1])

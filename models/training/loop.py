@@ -11,9 +11,12 @@ from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
+import tensorflow.experimental.numpy as tnp
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
+from codec.models import ssimulacra2
 from codec.models.autoencoder import Autoencoder, uniform
+from codec.models.config import PEAK
 from codec.models.training import data
 from codec.models.training.optimizer import Optimizer
 from codec.models.zoo import InstalledModel
@@ -30,11 +33,13 @@ RATE_CROPS = 16
 
 
 class Trainer(tf.Module):
-    """The train step and all it changes."""
+    """The train step and all it changes. squared: share of lambda that squared error counts by;
+    ssimulacra2, ms_ssim: what ten points and a decibel of them count, of pictures."""
 
-    def __init__(self, model: Autoencoder, adam: float, muon: float):
+    def __init__(self, model: Autoencoder, adam: float, muon: float, squared: float = 1.0,
+                 ssimulacra2: float = 0.0, ms_ssim: float = 0.0):
         super().__init__(name="trainer")
-        self.model = model
+        self.model, self.weights = model, (squared, ssimulacra2, ms_ssim)
         self.optimizer = Optimizer(model, adam, muon)
 
     def key(self, seed, step):
@@ -54,12 +59,36 @@ class Trainer(tf.Module):
         share = (tf.range(batch, dtype=tf.float32) + uniform([batch], key + [0, 2])) / batch
         q = quality_at(share)
         with tf.GradientTape() as tape:
-            bpp, mse = self.model(signals, q, key + [0, 3])
-            loss = rate_distortion(bpp, mse, self.model.config.quality_lambda(q))
+            bpp, shown = self.model(signals, q, key + [0, 3])
+            mse, (squared, *seen) = squared_error(signals, shown), self.weights
+            loss = rate_distortion(bpp, squared * mse, self.model.config.quality_lambda(q))
+            if any(seen):
+                loss += difference(signals, shown, *seen)
         weights = self.optimizer.weights
         gradients = dict(zip(weights, tape.gradient(loss, list(weights.values()))))
         norm = self.optimizer.apply(gradients, step, rate, keep)
         return tf.stack([loss, tf.reduce_mean(bpp), tf.reduce_mean(mse), norm])
+
+
+def squared_error(a, b):
+    """Mean over all but the first axis: [B, ...] -> [B]."""
+    return tf.reduce_mean(tf.math.squared_difference(a, b), list(range(1, a.shape.rank)))
+
+
+def difference(a, b, ssimulacra2_weight, ms_ssim_weight):
+    """How unlike pictures [B, H, W, 3] in 0..255 look, mean over the batch: ten points of
+    SSIMULACRA2 and decibels of MS-SSIM by their weights.
+
+    The rate at a fixed slope grows about as the square root of lambda, and score and decibels about
+    as the logarithm of the rate; so, beside `rate_distortion`, one weight does for every quality.
+    """
+    b, loss = tf.clip_by_value(b, 0.0, PEAK), 0.0
+    if ssimulacra2_weight:
+        loss += ssimulacra2_weight * tf.reduce_mean(ssimulacra2.distance(a, b, tnp))
+    if ms_ssim_weight:
+        unlike = tf.maximum(1 - tf.image.ssim_multiscale(a, b, float(PEAK)), 1e-6)
+        loss += ms_ssim_weight * 10 / math.log(10) * tf.reduce_mean(tf.math.log(unlike))
+    return loss
 
 
 def rate_distortion(bpp, mse, lmbda):
@@ -183,7 +212,9 @@ def build(config, settings: dict) -> Trainer:
     tf.keras.mixed_precision.set_global_policy(
         "mixed_bfloat16" if settings["bfloat16"] else "float32")
     try:
-        return Trainer(Autoencoder(config.MODEL), settings["adam"], settings["muon"])
+        return Trainer(Autoencoder(config.MODEL), settings["adam"], settings["muon"],
+                       **{name: settings[name] for name in ("squared", "ssimulacra2", "ms_ssim")
+                          if name in settings})
     finally:
         tf.keras.mixed_precision.set_global_policy(before)
 

@@ -51,7 +51,8 @@ def test_without_a_wish_the_quality_is_75():
     assert api.target_of() == Target(quality=75)
 
 
-@pytest.mark.parametrize("wish", [{"quality": 1}, {"size": 2000}, {"bpp": 0.5}, {"psnr": 30}])
+@pytest.mark.parametrize("wish", [{"quality": 1}, {"size": 2000}, {"bpp": 0.5}, {"psnr": 30},
+                                  {"ssimulacra2": 60}])
 def test_a_wish_is_a_target(wish):
     assert api.target_of(**wish) == Target(**wish)
 
@@ -169,7 +170,8 @@ GRAY = np.full([20, 30], 90, np.uint8)
     (GRAY, {"psnr": 99.0}, "limit", "cannot reach 99 dB"),
     (GRAY, {"max_pixels": 100}, "limit", "is 30x20 pixels; allowed are 100"),
     (GRAY, {"quality": 101}, "usage", "quality is 101; allowed is 1 to 100"),
-    (GRAY, {"quality": 50, "size": 1000}, "usage", "give one of quality, size, bpp, psnr"),
+    (GRAY, {"quality": 50, "size": 1000}, "usage",
+     "give one of quality, size, bpp, psnr, ssimulacra2"),
     (GRAY, {"bpp": 0}, "usage", "bpp is 0; it must be above 0"),
     (GRAY.astype(float), {}, "usage", "array is float64 [20, 30]"),
     (GRAY[:0], {}, "usage", "nothing to compress"),

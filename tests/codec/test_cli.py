@@ -40,6 +40,7 @@ def test_json_tells_what_was_done(command, picture):
     assert report["bytes"] == size and report["bpp"] == 8 * size / 8000
     assert report["quality"] == 40 and report["model"] == "photo"
     assert 20 < report["psnr"] < 50 and report["seconds"] > 0
+    assert 0 < report["ssimulacra2"] < 100
 
 
 def test_sizes_and_targets(command, picture):
@@ -48,6 +49,9 @@ def test_sizes_and_targets(command, picture):
     status, _, err = command("compress", picture, "--target-size", 50, "--force")
     assert status == 1 and "cannot be made as small as 50 bytes" in err
     assert "-> " in command("compress", picture, "--target-psnr", 30, "--force")[1]
+    status, out, _ = command("compress", picture, "--target-ssimulacra2", 55, "--force",
+                             "--measure")
+    assert status == 0 and 55 <= float(out.split("SSIMULACRA2 ")[1].split()[0]) <= 55.5
 
 
 def test_names_of_outputs(command, picture, tmp_path):
@@ -128,7 +132,7 @@ def test_unknown_models_and_configs(command, picture, tmp_path):
     assert status == 1 and err == "codec: error: model 'nope' is not installed; installed: photo\n"
     status, _, err = command("train", tmp_path, "--config", "nope", "--out", tmp_path / "t")
     assert status == 1 and err == ("codec: error: config 'nope' is not known; known: "
-                                   "factorized, hyperprior, mean-scale, photo\n")
+                                   "factorized, hyperprior, mean-scale, photo, photo-eyes\n")
 
 
 def test_measuring_keeps_to_the_threads_too(command, picture, monkeypatch):

@@ -5,9 +5,10 @@ from codec.models.errors import CodecError
 from codec.rate_control import Target
 
 
-@pytest.mark.parametrize("arguments", [{}, {"quality": 50, "bpp": 1}, {"quality": 0},
-                                       {"quality": 100.1}, {"size": 0}, {"bpp": -1},
-                                       {"psnr": float("inf")}, {"bpp": float("nan")}])
+@pytest.mark.parametrize("arguments", [
+    {}, {"quality": 50, "bpp": 1}, {"quality": 0}, {"quality": 100.1}, {"size": 0}, {"bpp": -1},
+    {"psnr": float("inf")}, {"bpp": float("nan")}, {"ssimulacra2": 0},
+    {"psnr": 30, "ssimulacra2": 60}])
 def test_a_target_is_one_possible_thing(arguments):
     with pytest.raises(CodecError) as told:
         Target(**arguments)
@@ -16,7 +17,8 @@ def test_a_target_is_one_possible_thing(arguments):
 
 @pytest.mark.parametrize("target, quality", [
     (Target(quality=42.123), 42.125), (Target(size=4299), 42.5), (Target(bpp=34.4), 42.5),
-    (Target(psnr=62.5), 42.5), (Target(bpp=1000.0), 100), (Target(psnr=1.0), 1)])
+    (Target(psnr=62.5), 42.5), (Target(ssimulacra2=62.5), 42.5),
+    (Target(bpp=1000.0), 100), (Target(psnr=1.0), 1)])
 def test_every_target_gives_one_quality(target, quality):
     """Of 1000 pixels, 100 bytes and a decibel a step of quality, from 20 dB on."""
     found = rate_control.quality_for(target, lambda q: int(100 * q), lambda q: 20 + q, 1000)

@@ -41,7 +41,9 @@ def test_the_summary_is_what_the_points_say(made):
     assert rows["WebP"]["rate"]["psnr"]["rate"] == pytest.approx(expected.rate, abs=1e-3)
     low, high = rows["WebP"]["rate"]["psnr"]["interval"]
     assert low <= expected.rate <= high
-    assert rows["JPEG 4:2:0"]["at"]["30"] == 1.0 and 0.3 < rows["codec"]["at"]["30"] < 0.8
+    assert rows["JPEG 4:2:0"]["at"]["30 dB"] == 1.0
+    assert 0.3 < rows["codec"]["at"]["30 dB"] < 0.8
+    assert rows["WebP"]["rate"]["ssimulacra2"] and rows["WebP"]["at"]["SSIMULACRA2 50"] > 0.5
     assert rows["codec"]["rate"] == {} and rows["VTM"]["kind"] == "published"
     assert rows["VTM"]["rate"]["psnr"]["interval"] is None
 

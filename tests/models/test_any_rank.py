@@ -51,9 +51,10 @@ def trained(request, tmp_path_factory):
         return trainer.step(crops, i, 1, tf.constant(1.0), tf.constant(0.9))
     def loss() -> float:
         crops = data.crops(samples, table, channels, tf.constant([7, 7]), 8, PATCHES[name])
-        q = tf.fill([8], 0.5)
-        bpp, mse = trainer.model(tf.cast(crops, tf.float32), q)
-        return float(loop.rate_distortion(bpp, mse, config.quality_lambda(q)))
+        crops, q = tf.cast(crops, tf.float32), tf.fill([8], 0.5)
+        bpp, shown = trainer.model(crops, q)
+        return float(loop.rate_distortion(bpp, loop.squared_error(crops, shown),
+                                          config.quality_lambda(q)))
     losses = [loss()]
     for i in range(40):
         step(tf.constant(i))

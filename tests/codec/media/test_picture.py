@@ -111,16 +111,31 @@ def test_a_target_size_is_met_from_below(photo, goal):
     assert 0.97 * goal <= len(codec.compress(photo, size=goal)) <= goal
 
 
-def test_target_bpp_and_psnr(photo):
+def test_target_bpp_psnr_and_score(photo):
     bpp = 8 * len(codec.compress(photo, bpp=0.8)) / (200 * 300)
     assert 0.97 * 0.8 <= bpp <= 0.8
     decoded = codec.decompress(codec.compress(photo, psnr=32)).pixels
     assert 32 <= codec.psnr(photo, decoded) <= 32.1
+    decoded = codec.decompress(codec.compress(photo, ssimulacra2=60)).pixels
+    assert 60 <= codec.ssimulacra2(photo, decoded) <= 60.5
     for wish, message in [({"size": 20}, "cannot be made as small as 20 bytes"),
-                          ({"psnr": 90}, "cannot reach 90 dB")]:
+                          ({"psnr": 90}, "cannot reach 90 dB"),
+                          ({"ssimulacra2": 99.9}, "cannot reach a SSIMULACRA2 of 99.9; of 9 qu")]:
         with pytest.raises(codec.CodecError, match=message) as told:
             codec.compress(photo, **wish)
         assert told.value.kind == "limit"
+
+
+def test_what_is_too_small_has_no_score(photo):
+    small = photo[:7, :30]
+    with pytest.raises(codec.CodecError, match="a picture of 30x7 pixels has no SSIMULACRA2; it "
+                                               "takes 8 each way") as told:
+        codec.compress(small, ssimulacra2=60)
+    assert told.value.kind == "limit"
+    same = codec.read_picture(small)
+    assert picture.compare(same, same) == {"psnr": float("inf")}
+    larger = codec.read_picture(photo)
+    assert picture.compare(larger, larger) == {"psnr": float("inf"), "ssimulacra2": 100.0}
 
 
 def test_windows_leave_no_seams(photo, monkeypatch):

@@ -16,8 +16,10 @@ from codec.models.training import data, loop
 def loss_at_the_middle(model: Autoencoder, images) -> float:
     """Of rounded values, with real integers in h_s, without noise."""
     middle = tf.fill([len(images)], 0.5)
-    bpp, mse = model(tf.cast(images, tf.float32), middle)
-    return float(loop.rate_distortion(bpp, mse, model.config.quality_lambda(middle)))
+    images = tf.cast(images, tf.float32)
+    bpp, shown = model(images, middle)
+    return float(loop.rate_distortion(bpp, loop.squared_error(images, shown),
+                                      model.config.quality_lambda(middle)))
 
 
 def four_steps(config, pictures, jit: bool, bfloat16: bool = False):
