@@ -10,6 +10,7 @@ what sort of thing it is. All of it may be called from any number of threads at 
 """
 
 from codec.api import (
+    DEFAULT_MODEL,
     DEFAULT_QUALITY,
     MAX_PIXELS,
     compress,
@@ -22,11 +23,12 @@ from codec.api import (
     verify,
 )
 from codec.bitstream import MAX_BYTES
-from codec.media.picture import DEFAULT_MODEL, Picture, psnr
+from codec.media.picture import Picture, psnr
 from codec.models.errors import CodecError
+from codec.models.ms_ssim import ms_ssim
 from codec.models.ssimulacra2 import score as ssimulacra2
 
 __version__ = "0.1.0"
 __all__ = ["DEFAULT_MODEL", "DEFAULT_QUALITY", "MAX_BYTES", "MAX_PIXELS", "CodecError", "Picture",
-           "compress", "decompress", "engine_for", "find_model", "info", "installed_models", "psnr",
-           "read_picture", "ssimulacra2", "verify"]
+           "compress", "decompress", "engine_for", "find_model", "info", "installed_models",
+           "ms_ssim", "psnr", "read_picture", "ssimulacra2", "verify"]

@@ -23,21 +23,23 @@ from codec.models.errors import CodecError
 from codec.rate_control import Target
 
 DEFAULT_QUALITY = 75.0
+DEFAULT_MODEL = next(iter(media.module("picture").MODELS.values()))
 MAX_PIXELS = 1 << 27
 
 
 def compress(source, *, quality: float | None = None, size: int | str | None = None,
              bpp: float | None = None, psnr: float | None = None,
-             ssimulacra2: float | None = None, model: str | None = None,
-             threads: int | None = None, max_pixels: int = MAX_PIXELS,
+             ssimulacra2: float | None = None, tune: str | None = None,
+             model: str | None = None, threads: int | None = None, max_pixels: int = MAX_PIXELS,
              engine: str = "auto", exact_alpha: bool = False) -> bytes:
     """A picture -> the bytes of its .tfci file.
 
     Give at most one of quality (1..100; 75 if none is given), size (bytes, or as "200K"; never
     exceeded), bpp (bits per pixel, never exceeded), psnr (dB) and ssimulacra2 (a score up to 100),
-    both reached or passed. model: an installed name, or the folder of a model; engine: "litert",
-    "tensorflow", or "auto", the first that is there; exact_alpha: colours that nobody sees, under
-    alpha 0, are coded as they are.
+    both reached or passed. tune: whose judgement counts, "eyes" or "psnr" (where none is given
+    "psnr" for a psnr, else "eyes"); or model: an installed name, or the folder of a model; engine:
+    "litert", "tensorflow", or "auto", the first that is there; exact_alpha: colours that nobody
+    sees, under alpha 0, are coded as they are.
 
     >>> blob = compress(np.full([20, 30, 3], 200, np.uint8), quality=50)
     >>> decompress(blob).pixels.shape
@@ -46,7 +48,7 @@ def compress(source, *, quality: float | None = None, size: int | str | None = N
     target = target_of(quality, size, bpp, psnr, ssimulacra2)
     value = read_picture(source, max_pixels, exact_alpha)
     medium, out = media.of_value(value), BytesIO()
-    runs = engine_for(find_model(model or medium.DEFAULT_MODEL), threads, engine)
+    runs = engine_for(model_for(medium, target, tune, model), threads, engine)
     bitstream.write(out, medium.compress(value, target, runs))
     return out.getvalue()
 
@@ -59,6 +61,21 @@ def target_of(quality: float | None = None, size: int | str | None = None,
         quality = DEFAULT_QUALITY
     return Target(quality, bytes_of(size) if isinstance(size, str) else size, bpp, psnr,
                   ssimulacra2)
+
+
+def model_for(medium, target: Target, tune: str | None = None, model: str | None = None
+              ) -> zoo.InstalledModel:
+    """The model of this name, or the one that a medium has for what counts; see `compress`."""
+    if model and tune:
+        raise CodecError(f"tune is {tune!r} and model {model!r}; give one of them", "usage")
+    if model:
+        return find_model(model)
+    named = medium.MODELS
+    if tune is None:
+        tune = target.metric if target.metric in named else next(iter(named))
+    if tune not in named:
+        raise CodecError(f"tune is {tune!r}; allowed is {' or '.join(named)}", "usage")
+    return find_model(named[tune])
 
 
 def decompress(source, *, crop: tuple[int, int, int, int] | None = None, model: str | None = None,
@@ -88,7 +105,8 @@ def decompress_in_bands(source, *, crop=None, model=None, threads=None, max_pixe
 
 
 def info(source) -> dict:
-    """What is in a .tfci file, bytes by section; checks the checksums, runs no network.
+    """What is in a .tfci file, bytes by section; checks the checksums, runs no network. Where its
+    model is not installed, the quality is the header's.
 
     >>> info(compress(np.zeros([16, 32, 3], np.uint8)))["width"]
     32
@@ -106,7 +124,7 @@ def info(source) -> dict:
         tiles = sum(len(unit.tiles) for unit in units)
         return {"media": header.medium.name, **media.of_header(header).info(header),
                 "alpha": bitstream.ALPHA in sizes, "bytes": reader.position,
-                "bpp": 8 * reader.position / header.size, "quality": header.quality,
+                "bpp": 8 * reader.position / header.size, "quality": asked_quality(header),
                 "model": header.model, "weights": header.digest.hex(), "tile": header.tile,
                 "tiles": tiles, "sections": sizes,
                 "framing": reader.position - sum(sizes.values()), "version": reader.version}
@@ -155,6 +173,14 @@ def find_model(name: str) -> zoo.InstalledModel:
 def installed_models() -> list[dict]:
     """What is installed: each model's model.json."""
     return [model.info for model in zoo.installed()]
+
+
+def asked_quality(header: Header) -> float:
+    """The quality that was asked for, or the header's where its model is not installed."""
+    try:
+        return zoo.find_digest(header.model, header.digest).asked(header.quality)
+    except CodecError:
+        return header.quality
 
 
 def engine_for(model: zoo.InstalledModel, threads: int | None = None, engine: str = "auto"

@@ -33,7 +33,10 @@ def compress(args) -> None:
     if len(args.inputs) == 1 and Path(args.output or "").suffix.lower() in pictures and not (
             files.is_folder(args.output)):
         usage(f"-o {args.output} is named as a picture; compress writes {SUFFIX} files")
-    model = codec.find_model(args.model)    # once, before many inputs fail for the same reason
+    if args.model:
+        if args.tune:
+            usage("give --tune or --model, not both")
+        codec.find_model(args.model)        # once, before many inputs fail for the same reason
 
     def one(job: files.Job) -> dict:
         medium = media.of_suffix(Path(job.source).suffix)
@@ -43,6 +46,7 @@ def compress(args) -> None:
             value = medium.read(source, args.max_pixels, **options)
             given = source.seek(0, os.SEEK_END)
         value = value.stripped() if args.strip else value
+        model = api.model_for(medium, target, args.tune, args.model)
         engine = codec.engine_for(model, args.threads, args.engine)
         sections = medium.compress(value, target, engine)
         first = next(sections)
@@ -52,11 +56,11 @@ def compress(args) -> None:
             size = bitstream.write(file, chain([first], sections))
         header = bitstream.Header.unpack(first.payload)
         report: dict[str, Any] = {"bytes": size, "bpp": 8 * size / header.size,
-                                  "quality": header.quality, "model": header.model}
+                                  "quality": model.asked(header.quality), "model": header.model}
         notes = list(value.notes)
         if args.measure:
             report |= medium.compare(value, medium.decompress(header, kept, engine))
-            if report["psnr"] < SUFFERS and header.quality >= 50:
+            if report["psnr"] < SUFFERS and report["quality"] >= 50:
                 notes.append(f"this picture suffers ({report['psnr']:.1f} dB): text and sharp "
                              "graphics are better kept as a PNG")
         if size > given:

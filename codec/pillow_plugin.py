@@ -17,11 +17,12 @@ from dataclasses import replace
 from PIL import Image, ImageFile
 
 import codec
-from codec import bitstream
+from codec import api, bitstream
 from codec.media import picture
 from codec.media.picture_metadata import EXIF, INCH, unpack_density
 
-OPTIONS = ("quality", "size", "bpp", "psnr", "ssimulacra2", "model", "threads", "exact_alpha")
+OPTIONS = ("quality", "size", "bpp", "psnr", "ssimulacra2", "tune", "model", "threads",
+           "exact_alpha")
 
 
 class TfciImageFile(ImageFile.ImageFile):
@@ -51,7 +52,7 @@ class TfciImageFile(ImageFile.ImageFile):
         self._size = told["width"], told["height"]
         self._mode = ("L" if told["channels"] == "gray" else "RGB") + "A" * (
             bitstream.ALPHA in found)
-        self.info["quality"] = header.quality
+        self.info["quality"] = api.asked_quality(header)
         for name, kind in (("icc_profile", bitstream.ICC), ("exif", bitstream.EXIF),
                            ("xmp", bitstream.XMP)):
             if kind in found:

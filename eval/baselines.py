@@ -119,19 +119,20 @@ RIVALS: dict[str, Rival] = {
 
 def available(names: Sequence[str], model: str = codec.DEFAULT_MODEL,
               qualities: Sequence[float] | None = None):
-    """({name: codec}, {name: why it is absent}); "codec" is ours, with these qualities if given.
+    """({name: codec}, {name: why it is absent}); "codec" is ours with this model, other models go
+    by their names; all ours with these qualities if given.
 
     Raises:
         ValueError: for a name that is neither.
     """
     found: dict[str, Ours | Rival] = {}
     absent: dict[str, str] = {}
+    ours = {"codec": model, **{m["name"]: m["name"] for m in codec.installed_models()}}
     for name in names:
-        if name != "codec" and name not in RIVALS:
-            raise ValueError(f"codec {name!r} is not known; known: "
-                             + ", ".join(["codec", *RIVALS]))
-        one = (Ours(model, tuple(qualities or Ours.qualities)) if name == "codec"
-               else RIVALS[name])
+        if name not in ours and name not in RIVALS:
+            raise ValueError(f"codec {name!r} is not known; known: " + ", ".join([*ours, *RIVALS]))
+        one = RIVALS[name] if name in RIVALS else Ours(
+            ours[name], tuple(qualities or Ours.qualities))
         try:
             if isinstance(one, Rival):      # ours loads where it is measured: that takes seconds
                 one.load()
@@ -155,13 +156,14 @@ def nearest(one: Ours | Rival, pixels: np.ndarray, size: float) -> tuple[float, 
     return best
 
 
-def smallest(rival: Rival, pixels: np.ndarray, db: float) -> bytes | None:
-    """The smallest file of a format whose quality runs from 1 to 100 that reaches a PSNR in dB."""
+def smallest(rival: Rival, pixels: np.ndarray, least: float, metric=codec.psnr) -> bytes | None:
+    """The smallest file of a format whose quality runs from 1 to 100 that reaches a PSNR in dB, or
+    the value of another metric."""
     low, high, best = 1, 100, None
     while low <= high:
         quality = (low + high) // 2
         blob = rival.encode(pixels, quality)
-        if codec.psnr(pixels, rival.decode(blob)) >= db:
+        if metric(pixels, rival.decode(blob)) >= least:
             best, high = blob, quality - 1
         else:
             low = quality + 1

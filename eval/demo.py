@@ -30,23 +30,24 @@ def run(picture: str | None, folder: Path, quality: float) -> None:
     codec.decompress(blob)
     warm = time.perf_counter() - done
     db, similar = metrics.psnr(pixels, decoded), metrics.ms_ssim(pixels, decoded)
+    score = codec.ssimulacra2(pixels, decoded)
     rows = [("size", f"{pixels.shape[1]} x {pixels.shape[0]} pixels"),
             ("quality", f"{quality:g}"),
             ("file", f"{len(blob):,} bytes"),
             ("rate", f"{8 * len(blob) / (pixels.shape[0] * pixels.shape[1]):.3f} bpp"),
             ("PSNR", f"{db:.2f} dB"),
             ("MS-SSIM", f"{similar:.4f}"),
-            ("SSIMULACRA2", f"{codec.ssimulacra2(pixels, decoded):.1f}")]
+            ("SSIMULACRA2", f"{score:.1f}")]
     for rival in RIVALS:
-        found = baselines.smallest(baselines.RIVALS[rival], pixels, db)
-        rows.append((f"{rival} at this PSNR", "not reached" if found is None else
+        found = baselines.smallest(baselines.RIVALS[rival], pixels, score, codec.ssimulacra2)
+        rows.append((f"{rival} at this SSIMULACRA2", "not reached" if found is None else
                      f"{len(found):,} bytes ({len(found) / len(blob):.2f} times as many)"))
     rows.append(("time", f"{encoded - start:.1f} s to compress and {done - encoded:.1f} s to "
                          f"decompress, with start-up; {warm:.2f} s to decompress again"))
     _write(folder, name, pixels, decoded, blob, rows)
     for label, value in [("picture", name), *rows]:
-        print(f"{label:<28}{value}")
-    print(f"{'page':<28}{folder / PAGE.name}")
+        print(f"{label:<32}{value}")
+    print(f"{'page':<32}{folder / PAGE.name}")
 
 
 def _original(picture: str | None) -> tuple[str, np.ndarray]:

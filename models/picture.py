@@ -18,6 +18,9 @@ from codec.models.learning import Learning, of_layers
 layers = tf.keras.layers
 NETWORK_GAIN = 8.0      # the network's own output is O(1), latents are O(10)
 SMALL_START = 0.05      # the network's last layers start near zero: begin as the linear codec
+OPPONENT = np.array([[1, 1, 1], [1, 0, -1], [-0.5, 1, -0.5]])
+OPPONENT /= np.linalg.norm(OPPONENT, axis=1, keepdims=True)
+"""Orthonormal opponent colours, a row each: luma, then two of chroma."""
 
 
 def transforms(config: Config):
@@ -84,11 +87,9 @@ def dct_basis(latents: int) -> np.ndarray:
     k = np.arange(16)
     dct = np.sqrt(2 / 16) * np.cos(np.pi * (2 * k[None] + 1) * k[:, None] / 32)
     dct[0] /= np.sqrt(2)
-    colour = np.array([[1, 1, 1], [1, 0, -1], [-0.5, 1, -0.5]])
-    colour /= np.linalg.norm(colour, axis=1, keepdims=True)
     cost = sorted(((u * u + v * v) * (5 if c else 1) + (2 if c else 0), u, v, c)
                   for u in range(16) for v in range(16) for c in range(3))
-    columns = [(dct[u][:, None, None] * dct[v][None, :, None] * colour[c]).ravel()
+    columns = [(dct[u][:, None, None] * dct[v][None, :, None] * OPPONENT[c]).ravel()
                for _, u, v, c in cost[:latents]]
     return np.stack(columns, 1).astype(np.float32)
 

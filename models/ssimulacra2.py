@@ -58,7 +58,7 @@ def score(a, b) -> float:
     >>> score(gray, gray), round(score(gray, gray + np.uint8(9)), 1)
     (100.0, 97.5)
     """
-    levels = [lambda top, bottom, x=x: LINEAR[_planes(x[top:bottom], np)] for x in (a, b)]
+    levels = [lambda top, bottom, x=x: LINEAR[planes_of(x[top:bottom], np)] for x in (a, b)]
     total, shapes = 0.0, _scales(a.shape[:2])
     for scale, (height, width) in enumerate(shapes):
         halves = [np.empty([3, -(-height // 2), -(-width // 2)], np.float32) for _ in levels]
@@ -68,7 +68,7 @@ def score(a, b) -> float:
             first, last = max(0, top - RADIUS), min(height, bottom + RADIUS)
             strips = [level(first, last) for level in levels]
             for half, strip in zip(halves, strips):
-                half[:, top // 2:-(-bottom // 2)] = _half(strip[:, top - first:bottom - first], np)
+                half[:, top // 2:-(-bottom // 2)] = halved(strip[:, top - first:bottom - first], np)
             before, after = (_xyb(strip, ..., np) for strip in strips)
             sums += _sums(before, after, (top, bottom), height)
         norms = (sums / (height * width)) ** [[[1.0], [0.25]]]
@@ -82,19 +82,19 @@ def distance(a, b, xp):
 
     What counts for less than a thousandth of all is left out.
     """
-    levels, total = [_to_linear(_planes(x, xp) / 255, xp) for x in (a, b)], 0.0
+    levels, total = [_to_linear(planes_of(x, xp) / 255, xp) for x in (a, b)], 0.0
     shapes = _scales(a.shape[1:3])
     for (height, width), weights in zip(shapes, np.swapaxes(_weights(len(shapes)), 0, 1)):
         planes = weights.max((1, 2)) > 0.1
         if planes.any():
-            rows, columns = (_blur_matrix(n, (0, n), (0, n), mirrored)
+            rows, columns = (blur_matrix(n, (0, n), (0, n), mirrored)
                              for n, mirrored in ((height, True), (width, False)))
             a, b = (_xyb(level, planes, xp) for level in levels)
             maps = _maps(a, b, rows, columns, ..., xp)
             fourth = xp.mean(maps**4, axis=(-2, -1)) + 1e-16         # a root has no slope at 0
             norms = xp.stack([xp.mean(maps, axis=(-2, -1)), fourth**0.25], -2)
             total += xp.sum(norms * weights[planes].astype(np.float32), axis=(-3, -2, -1))
-        levels = [_half(level, xp) for level in levels]
+        levels = [halved(level, xp) for level in levels]
     return _distance(total)
 
 
@@ -120,11 +120,11 @@ def _sums(a, b, rows: tuple[int, int], height: int) -> np.ndarray:
     maps and of their fourth powers, [3, 2, 3]."""
     total, width = np.zeros([3, 2, 3]), a.shape[-1]
     first, last = max(0, rows[0] - RADIUS), min(height, rows[1] + RADIUS)
-    down = _blur_matrix(height, rows, (first, last), True)
+    down = blur_matrix(height, rows, (first, last), True)
     for left in range(0, width, STRIP):
         columns = left, min(width, left + STRIP)
         start, stop = max(0, left - RADIUS), min(width, columns[1] + RADIUS)
-        across = _blur_matrix(width, columns, (start, stop), False)
+        across = blur_matrix(width, columns, (start, stop), False)
         inner = (..., slice(rows[0] - first, rows[1] - first),
                  slice(columns[0] - start, columns[1] - start))
         maps = _maps(a[..., start:stop], b[..., start:stop], down, across, inner, np)
@@ -148,7 +148,7 @@ def _maps(a, b, rows, columns, inner, xp):
     return xp.maximum(xp.stack([structure, edges, -edges], -3), 0)
 
 
-def _blur_matrix(size: int, to: tuple[int, int], of: tuple[int, int], mirrored: bool) -> np.ndarray:
+def blur_matrix(size: int, to: tuple[int, int], of: tuple[int, int], mirrored: bool) -> np.ndarray:
     """What blurs part of an axis of this size: float32 [to, of]. Beyond its ends the axis is
     mirrored, or zero."""
     taps = np.exp(-np.arange(-RADIUS, RADIUS + 1) ** 2 / (2 * SIGMA**2))
@@ -162,7 +162,7 @@ def _blur_matrix(size: int, to: tuple[int, int], of: tuple[int, int], mirrored: 
     return matrix.astype(np.float32)
 
 
-def _planes(x, xp):
+def planes_of(x, xp):
     return xp.swapaxes(xp.swapaxes(x, -1, -2), -2, -3)          # [..., h, w, 3] -> [..., 3, h, w]
 
 
@@ -182,7 +182,7 @@ def _xyb(linear, planes, xp):
     return mixed(XYB[planes], roots) + XYB_OFFSET[planes][:, None, None]
 
 
-def _half(x, xp):
+def halved(x, xp):
     """Means of every 2x2; an odd side is first continued by its last row or column."""
     for axis, size in (-2, x.shape[-2]), (-1, x.shape[-1]):
         if size % 2:

@@ -2,7 +2,8 @@
 
 A model is a folder:
 
-    model.json            configuration, costs, SHA-256 of the weights and of the graphs
+    model.json            configuration, costs, SHA-256 of the weights and of the graphs; qualities:
+                          what people ask for, and what a file's header then has
     params.safetensors    float16 weights: what turns latents into samples
     coding.safetensors    integers: what turns bits into latents, exactly; and, for encoders, what
                           errors of latents amount to
@@ -115,6 +116,20 @@ class InstalledModel:
             graph[offset:offset + values.nbytes].view(np.float32)[:] = values.ravel()
         return graph.tobytes()
 
+    def coded(self, quality: float) -> float:
+        """The quality that a file's header has for one that is asked for: see `eval.qualities`."""
+        asked, coded = self._qualities
+        return float(np.interp(quality, asked, coded))
+
+    def asked(self, quality: float) -> float:
+        """The other way round, to a hundredth."""
+        asked, coded = self._qualities
+        return round(float(np.interp(quality, coded, asked)), 2)
+
+    @property
+    def _qualities(self) -> list[list[float]]:
+        return self.info.get("qualities", [[1.0, 100.0], [1.0, 100.0]])
+
     def gain(self, quality: float, inverse: bool = False) -> np.ndarray:
         """Factors [M] of the latents at a quality in 1..100 (inverse: of the decoded ones)."""
         table = self.params["inverse_gain" if inverse else "gain"].astype(np.float32)
@@ -168,12 +183,16 @@ def open_folder(path: Path) -> InstalledModel:
     try:
         info = json.loads((path / "model.json").read_text())
         model = InstalledModel(path, info)
-        if len(bytes.fromhex(info["sha256"])) != 32 or not (model.name and model.config.steps):
+        asked, coded = model._qualities
+        sound = asked[0] == coded[0] == 1 and asked[-1] == coded[-1] == 100 and all(
+            (np.diff(numbers) > 0).all() for numbers in (asked, coded))
+        if len(bytes.fromhex(info["sha256"])) != 32 or not (
+                model.name and model.config.steps and sound and len(asked) == len(coded)):
             raise ValueError
         return model
     except OSError:
         raise CodecError(f"{path}: no model here (model.json is missing)", "missing") from None
-    except (KeyError, TypeError, ValueError):
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError):
         raise CodecError(f"{path}: model.json is damaged", "damaged") from None
 
 

@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[1]
 FOLDERS = {"codec": "codec", "codec.models": "models", "codec.eval": "eval"}
 HEAVY = {"tensorflow", "tensorflow_compression", "tensorflow_probability"}
 FROM_MODELS = {"codec.models", "codec.models.errors", "codec.models.zoo", "codec.models.coding",
-               "codec.models.requirements", "codec.models.ssimulacra2"}
+               "codec.models.ms_ssim", "codec.models.requirements", "codec.models.ssimulacra2"}
 
 
 def sources(package: str) -> list[Path]:

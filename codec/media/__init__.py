@@ -4,7 +4,8 @@ Every module has the same ten names:
 
     KINDS           the kinds of its signals, by media byte: rows of bitstream.MEDIA
     SUFFIXES        of files that it reads
-    DEFAULT_SUFFIX  of what it writes, and DEFAULT_MODEL, unless told
+    DEFAULT_SUFFIX  of what it writes, unless told
+    MODELS          by what they are tuned for; the first is used, unless told
     read            bytes of a file or open file, limit of samples -> value, with .array
                     [*spatial, C] and .notes
     write           value, suffix, open file -> how many bytes it wrote there, and notes

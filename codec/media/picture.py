@@ -27,11 +27,12 @@ from codec.models.coding import Coding
 from codec.models.errors import CodecError
 from codec.windows import Box
 
-__all__ = ["DEFAULT_MODEL", "DEFAULT_SUFFIX", "KINDS", "SUFFIXES", "Picture", "compare", "compress",
+__all__ = ["DEFAULT_SUFFIX", "KINDS", "MODELS", "SUFFIXES", "Picture", "compare", "compress",
            "decompress", "info", "psnr", "read", "write"]
 
 KINDS = {0: "RGB", 1: "gray"}
-DEFAULT_SUFFIX, DEFAULT_MODEL = ".png", "photo"
+DEFAULT_SUFFIX = ".png"
+MODELS = {"eyes": "photo-eyes", "psnr": "photo"}
 BAND = 1 << 23                  # pixels that are worked on at once, about
 TILE, LEAST = 1024, 64          # pixels a coded tile spans, so that a row of them is no larger
 WINDOW = 48                     # cells a window of the transforms spans, each way
@@ -62,9 +63,10 @@ def compress(picture: Picture, target: rate_control.Target, engine: Engine) -> I
 
     @lru_cache(maxsize=1)               # a search ends on the file it wants
     def prepared(quality: float):
-        header = Header(int(picture.gray), shape, tile, quality, engine.model.digest,
+        coded = rate_control.round_quality(engine.model.coded(quality))
+        header = Header(int(picture.gray), shape, tile, coded, engine.model.digest,
                         engine.model.name)
-        choose = engine.model.chooser(quality)
+        choose = engine.model.chooser(coded)
         return *_latents(y, pixels, header, choose, engine), header, coding, choose
 
     def sections(quality: float) -> Iterator[Section]:
@@ -79,7 +81,7 @@ def compress(picture: Picture, target: rate_control.Target, engine: Engine) -> I
     def value_at(quality: float) -> float:
         scaled, z, header, _, choose = prepared(quality)
         decoded = _coded(scaled, z, header, coding, choose, threads)
-        shown = _shown(decoded, windows.whole(shape), quality, picture.gray, engine)
+        shown = _shown(decoded, windows.whole(shape), header.quality, picture.gray, engine)
         return METRICS[target.metric or "psnr"](pixels, shown)
 
     if target.ssimulacra2 is not None and min(shape) < ssimulacra2.LEAST:

@@ -14,9 +14,11 @@ import tensorflow as tf
 import tensorflow.experimental.numpy as tnp
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from codec.models import ssimulacra2
+from codec.models import ssimulacra2 as score
 from codec.models.autoencoder import Autoencoder, uniform
 from codec.models.config import PEAK
+from codec.models.ms_ssim import similarity
+from codec.models.picture import OPPONENT
 from codec.models.training import data
 from codec.models.training.optimizer import Optimizer
 from codec.models.zoo import InstalledModel
@@ -24,6 +26,7 @@ from codec.models.zoo import InstalledModel
 CHECKPOINT_SECONDS = 180
 SETTINGS = "run.json"       # beside the checkpoint
 LOG_STEPS = 50
+LOSS = "squared", "ssimulacra2", "ms_ssim", "chroma"      # settings that may be left out
 METRICS = ("loss", "bpp", "mse", "norm")
 WARM_UP = 0.02              # share of the schedule
 FLOOR = 0.02                # of the learning rate, at the end
@@ -34,12 +37,12 @@ RATE_CROPS = 16
 
 class Trainer(tf.Module):
     """The train step and all it changes. squared: share of lambda that squared error counts by;
-    ssimulacra2, ms_ssim: what ten points and a decibel of them count, of pictures."""
+    the others, for pictures alone: see `difference`."""
 
     def __init__(self, model: Autoencoder, adam: float, muon: float, squared: float = 1.0,
-                 ssimulacra2: float = 0.0, ms_ssim: float = 0.0):
+                 **seen: float):
         super().__init__(name="trainer")
-        self.model, self.weights = model, (squared, ssimulacra2, ms_ssim)
+        self.model, self.squared, self.seen = model, squared, seen
         self.optimizer = Optimizer(model, adam, muon)
 
     def key(self, seed, step):
@@ -60,10 +63,10 @@ class Trainer(tf.Module):
         q = quality_at(share)
         with tf.GradientTape() as tape:
             bpp, shown = self.model(signals, q, key + [0, 3])
-            mse, (squared, *seen) = squared_error(signals, shown), self.weights
-            loss = rate_distortion(bpp, squared * mse, self.model.config.quality_lambda(q))
-            if any(seen):
-                loss += difference(signals, shown, *seen)
+            mse = squared_error(signals, shown)
+            loss = rate_distortion(bpp, self.squared * mse, self.model.config.quality_lambda(q))
+            if self.seen:
+                loss += difference(signals, shown, **self.seen)
         weights = self.optimizer.weights
         gradients = dict(zip(weights, tape.gradient(loss, list(weights.values()))))
         norm = self.optimizer.apply(gradients, step, rate, keep)
@@ -75,20 +78,24 @@ def squared_error(a, b):
     return tf.reduce_mean(tf.math.squared_difference(a, b), list(range(1, a.shape.rank)))
 
 
-def difference(a, b, ssimulacra2_weight, ms_ssim_weight):
-    """How unlike pictures [B, H, W, 3] in 0..255 look, mean over the batch: ten points of
-    SSIMULACRA2 and decibels of MS-SSIM by their weights.
+def difference(a, b, *, ssimulacra2: float, ms_ssim: float, chroma: float):
+    """How unlike pictures [B, H, W, 3] in 0..255 look, mean over the batch: what ten points of
+    SSIMULACRA2, a decibel of MS-SSIM and a squared level of chroma count.
 
     The rate at a fixed slope grows about as the square root of lambda, and score and decibels about
     as the logarithm of the rate; so, beside `rate_distortion`, one weight does for every quality.
+
+    >>> white = tf.fill([1, 192, 192, 3], 99.0)
+    >>> yellow = white * [1, 1, 0.9]
+    >>> round(float(difference(white, yellow, ssimulacra2=0.0, ms_ssim=0.0, chroma=1.0)), 2)
+    32.67
     """
-    b, loss = tf.clip_by_value(b, 0.0, PEAK), 0.0
-    if ssimulacra2_weight:
-        loss += ssimulacra2_weight * tf.reduce_mean(ssimulacra2.distance(a, b, tnp))
-    if ms_ssim_weight:
-        unlike = tf.maximum(1 - tf.image.ssim_multiscale(a, b, float(PEAK)), 1e-6)
-        loss += ms_ssim_weight * 10 / math.log(10) * tf.reduce_mean(tf.math.log(unlike))
-    return loss
+    b = tf.clip_by_value(b, 0.0, PEAK)
+    unlike = tf.maximum(1 - similarity(a, b, tnp), 1e-6)
+    colour = tf.matmul(a - b, OPPONENT[1:].T.astype(np.float32))
+    return (ssimulacra2 * tf.reduce_mean(score.distance(a, b, tnp))
+            + ms_ssim * 10 / math.log(10) * tf.reduce_mean(tf.math.log(unlike))
+            + chroma * tf.reduce_mean(colour**2))
 
 
 def rate_distortion(bpp, mse, lmbda):
@@ -213,8 +220,7 @@ def build(config, settings: dict) -> Trainer:
         "mixed_bfloat16" if settings["bfloat16"] else "float32")
     try:
         return Trainer(Autoencoder(config.MODEL), settings["adam"], settings["muon"],
-                       **{name: settings[name] for name in ("squared", "ssimulacra2", "ms_ssim")
-                          if name in settings})
+                       **{name: settings[name] for name in LOSS if name in settings})
     finally:
         tf.keras.mixed_precision.set_global_policy(before)
 

@@ -57,6 +57,23 @@ def test_a_wish_is_a_target(wish):
     assert api.target_of(**wish) == Target(**wish)
 
 
+@pytest.mark.parametrize("wish, model", [
+    ({}, "photo-eyes"), ({"ssimulacra2": 40}, "photo-eyes"), ({"size": 2000}, "photo-eyes"),
+    ({"psnr": 28}, "photo"), ({"tune": "psnr"}, "photo"), ({"model": "photo"}, "photo"),
+    ({"psnr": 28, "tune": "eyes"}, "photo-eyes"), ({"bpp": 1.0, "tune": "psnr"}, "photo")])
+def test_what_counts_chooses_the_model(photo, wish, model):
+    assert codec.info(codec.compress(photo[:80, :100], **wish))["model"] == model
+
+
+@pytest.mark.parametrize("wish, message", [
+    ({"tune": "ears"}, "tune is 'ears'; allowed is eyes or psnr"),
+    ({"tune": "eyes", "model": "photo"}, "tune is 'eyes' and model 'photo'; give one of them")])
+def test_one_thing_counts(wish, message):
+    with pytest.raises(codec.CodecError, match=message) as told:
+        codec.compress(GRAY, **wish)
+    assert told.value.kind == "usage"
+
+
 def test_targets_are_kept(photo):
     pixels = photo[:80, :100]
     assert len(codec.compress(pixels, size=1500)) <= 1500
@@ -100,9 +117,9 @@ def test_info_needs_no_model(blob, photo):
 
 
 def test_verify_sees_every_symbol(blob):
-    model = codec.find_model("photo")
     sections = iter(bitstream.Reader(io.BytesIO(blob)))
     header = bitstream.read_header(sections)
+    model = codec.find_model(header.model)
     [unit] = bitstream.units(sections, header.tiles, {})
     [(_, symbols, _)] = latents.Decoder(unit, header, model.coding).symbols()
     found = codec.verify(blob)
@@ -111,8 +128,9 @@ def test_verify_sees_every_symbol(blob):
 
 
 def test_installed_models_are_what_their_files_say():
-    [photo] = codec.installed_models()
+    photo, eyes = codec.installed_models()
     assert (photo["name"], photo["media"]) == ("photo", "picture")
+    assert (eyes["name"], eyes["media"]) == ("photo-eyes", "picture")
     assert codec.find_model("photo").info == photo
 
 

@@ -87,7 +87,7 @@ def test_names_of_any_bytes_work(command, album):
     os.rename(bytes(album / "a.png"), bytes(album) + b"/\xff\n.png")
     (album / "c.png").unlink()
     strict = ENVIRONMENT | {"PYTHONIOENCODING": "utf-8:strict"}
-    done = subprocess.run([sys.executable, "-m", "codec.cli", "compress", str(album)],
+    done = subprocess.run([sys.executable, "-m", "codec.cli", "compress", str(album), "-q", "5"],
                           capture_output=True, env=strict)
     assert done.returncode == 0 and done.stderr == b"" and done.stdout.count(b"\n") == 2
     assert b"/\xff\\n.png.tfci" in done.stdout
@@ -121,9 +121,17 @@ def test_help_has_examples_and_statuses(command):
 def test_notes_can_be_silenced_and_more_be_told(command, picture):
     assert command("compress", picture, "--quiet") == (0, "", "")
     out = command("compress", picture, "--force", "--verbose", "--threads", 1)[1]
-    assert out.rstrip().endswith("photo, litert, 1 threads")
+    assert out.rstrip().endswith("photo-eyes, litert, 1 threads")
     out = command("decompress", f"{picture}.tfci", "--force", "--verbose", "--threads", 1)[1]
-    assert out.rstrip().endswith("photo, litert, 1 threads")
+    assert out.rstrip().endswith("photo-eyes, litert, 1 threads")
+
+
+def test_eyes_or_squared_error(command, picture):
+    assert "photo-eyes" in command("compress", picture, "--verbose")[1]
+    out = command("compress", picture, "--verbose", "--force", "--tune", "psnr")[1]
+    assert out.rstrip().split("  ")[-1].startswith("photo, ")
+    status, _, err = command("compress", picture, "--tune", "eyes", "--model", "photo", "--force")
+    assert status == 2 and err == "codec: error: give --tune or --model, not both\n"
 
 
 def test_a_picture_that_suffers_is_told_of(command, tmp_path):

@@ -53,7 +53,8 @@ def test_it_knows_this_installation():
     assert report["python"] == platform.python_version()
     assert report["cores"] == f"{parallel.cores()} of {os.cpu_count()}"
     assert report["numpy"] == metadata.version("numpy")
-    assert report["models"] == f"photo {zoo.find('photo').digest.hex()}"
+    assert report["models"] == ", ".join(
+        f"{name} {zoo.find(name).digest.hex()}" for name in ("photo", "photo-eyes"))
     assert report["engine by default"] == "litert" and report["engine litert"] == "ready"
 
 

@@ -133,7 +133,7 @@ def test_a_tile_spans_a_latent_at_least():
 def test_only_the_tiles_of_an_area_are_decoded(photo, monkeypatch):
     monkeypatch.setattr(picture, "TILE", 64)
     header, [unit] = read(codec.compress(photo, quality=60))
-    coding = codec.find_model("photo").coding
+    coding = codec.find_model(header.model).coding
     whole = latents.decode(unit, header, coding)
     area = slice(5, 7), slice(8, 9)
     boxes = [box for box, _, _ in latents.Decoder(unit, header, coding).symbols(area)]

@@ -37,8 +37,14 @@ def test_what_is_not_installed_is_absent_and_what_is_not_known_an_error(monkeypa
     monkeypatch.setitem(baselines.RIVALS, "X", nowhere)
     found, absent = baselines.available(["WebP", "X"])
     assert list(found) == ["WebP"] and absent == {"X": "no-such-wheel is not installed"}
-    with pytest.raises(ValueError, match="codec 'webp' is not known; known: codec, JPEG 4:2:0, "):
+    with pytest.raises(ValueError, match="codec 'webp' is not known; known: codec, photo, photo-"):
         baselines.available(["codec", "webp"])
+
+
+def test_models_go_by_their_names():
+    found, _ = baselines.available(["codec", "photo"], "photo-eyes", [30, 60])
+    assert {name: (one.model, one.qualities) for name, one in found.items()} == {
+        "codec": ("photo-eyes", (30, 60)), "photo": ("photo", (30, 60))}
 
 
 @pytest.mark.parametrize("size", [3000, 9000])

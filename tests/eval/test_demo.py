@@ -20,7 +20,9 @@ def test_demo_leaves_a_page_that_needs_nothing_else(tmp_path, capsys, photo):
     assert printed["file"] == f"{len(blob):,} bytes"
     assert printed["PSNR"] == f"{metrics.psnr(photo, decoded):.2f} dB"
     assert 0.5 < float(printed["MS-SSIM"]) < 1
-    assert re.match(r"[\d,]+ bytes \(\d\.\d\d times as many\)", printed["JPEG 4:2:0 at this PSNR"])
+    assert printed["SSIMULACRA2"] == f"{codec.ssimulacra2(photo, decoded):.1f}"
+    assert re.match(r"[\d,]+ bytes \(\d\.\d\d times as many\)",
+                    printed["JPEG 4:2:0 at this SSIMULACRA2"])
     page = (tmp_path / "out" / "demo.html").read_text()
     assert "my &lt;photo&gt;.png" in page and "<photo>" not in page
     assert not re.search(r"https?://|src=\"(?!data:)|<link", page)

@@ -93,12 +93,13 @@ def test_models_are_found_by_name_folder_and_digest(photo, tmp_path, monkeypatch
     assert zoo.find_digest("photo", photo.digest) == photo
     other = changed(photo, tmp_path / "models" / "deep" / "other", name="other")
     assert zoo.find(str(other)).name == "other"
-    with pytest.raises(CodecError, match=r"'other' is not installed; installed: photo$") as told:
+    with pytest.raises(CodecError, match=r"'other' is not installed; installed: photo, "
+                                         "photo-eyes$") as told:
         zoo.find("other")
     assert told.value.kind == "missing"
     monkeypatch.setenv("CODEC_MODELS", str(tmp_path / "models"))
     assert zoo.find("other").path == other
-    assert [model.name for model in zoo.installed()] == ["other", "photo"]      # its own first
+    assert [model.name for model in zoo.installed()] == ["other", "photo", "photo-eyes"]
 
 
 def test_weights_that_are_not_installed_are_named(photo):
@@ -150,3 +151,31 @@ def test_graphs_are_checked_by_their_digest(photo, tmp_path):
     with pytest.raises(CodecError, match="has no graphs for LiteRT") as told:
         none.graph("analysis")
     assert told.value.kind == "missing" and not none.has_graphs
+
+
+# ---- quality
+
+def test_quality_is_what_the_table_says(photo, tmp_path):
+    folder = changed(photo, tmp_path / "mapped", qualities=[[1, 50, 100], [1, 80, 100]])
+    mapped = zoo.open_folder(folder)
+    assert [mapped.coded(q) for q in (1, 25.5, 50, 75, 100)] == [1, 40.5, 80, 90, 100]
+    assert [mapped.asked(q) for q in (1, 40.5, 80, 90, 100)] == [1, 25.5, 50, 75, 100]
+    plain = zoo.InstalledModel(folder, {k: v for k, v in photo.info.items() if k != "qualities"})
+    assert plain.coded(42.5) == plain.asked(42.5) == 42.5
+
+
+@pytest.mark.parametrize("name", ["photo", "photo-eyes"])
+def test_every_quality_comes_back(name):
+    model = zoo.find(name)
+    coded = [model.coded(quality) for quality in range(1, 101)]
+    assert coded[0] == 1 and coded[-1] == 100 and all(np.diff(coded) > 0)
+    assert [model.asked(quality) for quality in coded] == list(range(1, 101))
+
+
+@pytest.mark.parametrize("wrong", [
+    [[1, 100]], [[1, 50, 100], [1, 100]], [[1, 50, 50, 100], [1, 2, 3, 100]],
+    [[1, 100], [2, 100]], [[1, 100], [1, 99]], [[], []], "high", [["1", "100"], ["1", "100"]]])
+def test_a_table_of_qualities_that_is_none_is_said(photo, wrong, tmp_path):
+    folder = changed(photo, tmp_path / "wrong", qualities=wrong)
+    with pytest.raises(CodecError, match=r"model\.json is damaged"):
+        zoo.open_folder(folder)

@@ -10,7 +10,7 @@ import codec
 from codec import bitstream, engines, media
 from codec.rate_control import Target
 
-NAMES = {"KINDS", "SUFFIXES", "DEFAULT_SUFFIX", "DEFAULT_MODEL", "read", "write", "info",
+NAMES = {"KINDS", "SUFFIXES", "DEFAULT_SUFFIX", "MODELS", "read", "write", "info",
          "compress", "decompress", "compare"}
 PARAMETERS = {"read": ["source", "limit"], "write": [..., "suffix", "file"], "info": ["header"],
               "compress": [..., "target", "engine"],
@@ -31,7 +31,7 @@ def value(medium, photo):
 
 @pytest.fixture(scope="module")
 def engine(medium):
-    return codec.engine_for(codec.find_model(medium.DEFAULT_MODEL))
+    return codec.engine_for(codec.find_model(next(iter(medium.MODELS.values()))))
 
 
 def test_it_has_these_names(medium):
@@ -66,7 +66,7 @@ def test_a_value_comes_back_from_its_sections(medium, value, engine, wish):
     assert again.array.shape == value.array.shape and again.array.dtype == value.array.dtype
     lost = medium.compare(value, again)
     assert lost and all(np.isfinite(number) and number > 15 for number in lost.values())
-    assert all(number == np.inf for number in medium.compare(value, value).values())
+    assert all(number in (np.inf, 100) for number in medium.compare(value, value).values())
 
 
 def test_a_file_that_it_writes_is_one_that_it_reads(medium, value):

@@ -1,12 +1,15 @@
+import io
 from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import tensorflow as tf
+from PIL import Image
 from skimage import data as samples
 
 import codec
+from codec.eval import metrics
 from codec.models.autoencoder import Autoencoder
 from codec.models.config import Config
 from codec.models.export import export
@@ -52,6 +55,46 @@ def test_the_step_is_pure(config, pictures):
     again, _ = four_steps(config, pictures, jit=False)
     np.testing.assert_allclose(first, again, rtol=1e-3)
     assert after < 0.95 * before                        # the loss falls even in four steps
+
+
+# ---- what people see
+
+EYES = dict(squared=0.3, ssimulacra2=0.15, ms_ssim=0.1, chroma=0.015)
+NOTHING = dict(ssimulacra2=0.0, ms_ssim=0.0, chroma=0.0)
+
+
+def test_the_terms_are_the_metrics_that_are_told():
+    before = samples.coffee()[:192, :256]
+    file = io.BytesIO()
+    Image.fromarray(before).save(file, "JPEG", quality=20)
+    after = np.asarray(Image.open(file))
+    pair = [tf.constant(x[None], tf.float32) for x in (before, after)]
+    found = {name: float(loop.difference(*pair, **NOTHING | {name: 1.0})) for name in NOTHING}
+    assert 100 - 10 * found["ssimulacra2"] == pytest.approx(
+        codec.ssimulacra2(before, after), abs=0.1)
+    assert -found["ms_ssim"] == pytest.approx(
+        metrics.decibels(metrics.ms_ssim(before, after)), abs=0.01)
+    error = before.astype(float) - after
+    gray = error - error.mean(2, keepdims=True)
+    assert found["chroma"] == pytest.approx((gray**2).sum(2).mean() / 2, rel=1e-4)
+
+
+def test_a_step_brings_nearer_what_people_see(config, pictures):
+    patch = (192, 192)
+    flat, table, channels = data.pack(pictures(patch, 1), patch)
+    images = tf.cast(data.crops(tf.constant(flat), tf.constant(table), channels,
+                                tf.constant([1, 2]), 2, patch), tf.float32)
+    tf.keras.utils.set_random_seed(3)
+    trainer = loop.build(config, dict(adam=1e-3, muon=2e-3, bfloat16=False, **EYES))
+    seen = {name: EYES[name] for name in NOTHING}
+
+    def unlike() -> float:
+        return float(loop.difference(images, trainer.model(images, tf.fill([2], 0.5))[1], **seen))
+    step, before = tf.function(trainer.step), unlike()
+    for i in range(8):
+        found = step(images, tf.constant(i), 5, tf.constant(1.0), tf.constant(0.5))
+        assert np.isfinite(found).all()
+    assert unlike() < before - 0.02
 
 
 @pytest.mark.slow

@@ -2,6 +2,7 @@ import gzip
 import json
 
 import numpy as np
+import pytest
 
 from codec.models.autoencoder import Autoencoder
 from codec.models.training import loop, portable
@@ -34,3 +35,11 @@ def test_the_step_travels_as_one_module_and_its_state_comes_back(config, picture
     assert (state["e/analysis/linear"].numpy() == expected).all()
     assert not state["m/analysis/linear"].numpy().any()
     loop.train(config, pictures, tmp_path / "run", minutes=0.02, resume=True)
+
+
+@pytest.mark.slow
+def test_what_people_see_travels_too(config, tmp_path):
+    settings = loop.settings_of(config, None, seed=1) | dict(
+        patch=192, squared=0.3, ssimulacra2=0.15, ms_ssim=0.1, chroma=0.015)
+    portable.export(loop.build(config, settings), settings, tmp_path, k=2, rows=8, size=10**6)
+    assert json.loads((tmp_path / "manifest.json").read_text())["run"]["chroma"] == 0.015

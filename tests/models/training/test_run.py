@@ -12,18 +12,19 @@ def test_the_command_names_its_configurations(pictures, tmp_path):
         run.train_and_export("photo", pictures, str(tmp_path), minutes=1, resume=True)
 
 
-@pytest.mark.parametrize("name", ["photo", "factorized", "hyperprior", "mean-scale"])
+@pytest.mark.parametrize("name", ["photo", "photo-eyes", "factorized", "hyperprior", "mean-scale"])
 def test_a_configuration_is_a_medium_a_model_and_how_it_is_trained(name):
     found = run.configuration(name)
     assert found.MEDIUM == "picture" and found.MODEL.name == name
-    assert set(found.TRAINING) == {"minutes", "batch", "patch", "adam", "muon", "ema"}
-    assert (found.TRAINING["muon"] > 0) == (name == "photo")
+    eyes = {"squared", "chroma", "ssimulacra2", "ms_ssim"} if name == "photo-eyes" else set()
+    assert set(found.TRAINING) == {"minutes", "batch", "patch", "adam", "muon", "ema"} | eyes
+    assert (found.TRAINING["muon"] > 0) == name.startswith("photo")
 
 
 @pytest.mark.parametrize("name", ["Photo", "mean_scale", "", "photo.MODEL"])
 def test_a_configuration_that_is_none_is_said_with_those_there_are(name, pictures, tmp_path):
     with pytest.raises(ValueError, match=f"config '{name}' is not known; known: factorized, "
-                                         r"hyperprior, mean-scale, photo$"):
+                                         r"hyperprior, mean-scale, photo, photo-eyes$"):
         run.train_and_export(name, pictures, str(tmp_path))
 
 
