@@ -29,7 +29,7 @@ def test_ours_is_what_compress_gives(photo):
     blob = ours.encode(photo, 40)
     assert blob == codec.compress(photo, quality=40)
     assert (ours.decode(blob) == codec.decompress(blob).pixels).all()
-    assert (ours.settings, ours.version) == ("quality 40 to 60", "photo 2037a81d")
+    assert (ours.settings, ours.version) == ("quality 40 to 60", "photo-eyes f1b2e0d4")
 
 
 def test_what_is_not_installed_is_absent_and_what_is_not_known_an_error(monkeypatch):
