@@ -15,7 +15,7 @@ from absl import app, flags
 from absl.flags import argparse_flags
 
 import codec
-from codec import arguments, commands, engines, files
+from codec import arguments, commands, engines, files, media
 from codec.models.errors import CodecError
 
 STATUS = """exit status: 0 done, 1 an input failed, 2 wrong usage"""
@@ -161,7 +161,7 @@ def _for_files() -> dict:
             arg("--target-psnr", type=arguments.amount, metavar="DB", help="the least"),
             arg("--target-ssimulacra2", type=arguments.amount, metavar="SCORE",
                 help="the least; 70 is high quality, 90 hard to tell apart"),
-            arg("--tune", choices=["eyes", "psnr"],
+            arg("--tune", choices=list(media.module("picture").MODELS),
                 help="whose judgement counts; default eyes, with --target-psnr psnr"),
             arg("--model", metavar="NAME|DIR", help="instead of what --tune chooses"),
             arg("--measure", action="store_true", help="decode again; report PSNR, SSIMULACRA2"),

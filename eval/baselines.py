@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import importlib
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from typing import Any
@@ -156,9 +156,9 @@ def nearest(one: Ours | Rival, pixels: np.ndarray, size: float) -> tuple[float, 
     return best
 
 
-def smallest(rival: Rival, pixels: np.ndarray, least: float, metric=codec.psnr) -> bytes | None:
-    """The smallest file of a format whose quality runs from 1 to 100 that reaches a PSNR in dB, or
-    the value of another metric."""
+def smallest(rival: Rival, pixels: np.ndarray, metric: Callable, least: float) -> bytes | None:
+    """The smallest file of a format whose quality runs from 1 to 100 that reaches a value of a
+    metric of original and decoded."""
     low, high, best = 1, 100, None
     while low <= high:
         quality = (low + high) // 2

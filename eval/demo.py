@@ -39,7 +39,7 @@ def run(picture: str | None, folder: Path, quality: float) -> None:
             ("MS-SSIM", f"{similar:.4f}"),
             ("SSIMULACRA2", f"{score:.1f}")]
     for rival in RIVALS:
-        found = baselines.smallest(baselines.RIVALS[rival], pixels, score, codec.ssimulacra2)
+        found = baselines.smallest(baselines.RIVALS[rival], pixels, codec.ssimulacra2, score)
         rows.append((f"{rival} at this SSIMULACRA2", "not reached" if found is None else
                      f"{len(found):,} bytes ({len(found) / len(blob):.2f} times as many)"))
     rows.append(("time", f"{encoded - start:.1f} s to compress and {done - encoded:.1f} s to "

@@ -9,7 +9,7 @@ import numpy as np
 from codec import ms_ssim, psnr, ssimulacra2
 
 __all__ = ["LEVELS", "METRICS", "at", "decibels", "ms_ssim", "psnr", "psnr_y",
-           "ssimulacra2", "values_of"]
+           "ssimulacra2", "unit", "values_of"]
 LUMA = np.array([0.299, 0.587, 0.114])      # ITU-R BT.601
 
 
@@ -40,13 +40,22 @@ LEVELS = {"psnr": (30.0, 34.0, 38.0), "ssimulacra2": (50.0, 70.0, 90.0)}
 """Where bytes are compared at equal quality."""
 
 
+def unit(metric: str) -> str:
+    """What follows its values.
+
+    >>> unit("psnr"), unit("ssimulacra2")
+    (' dB', '')
+    """
+    return " dB" if "dB" in METRICS[metric] else ""
+
+
 def at(metric: str, level: float) -> str:
     """How a level of LEVELS is called.
 
     >>> at("psnr", 30.0), at("ssimulacra2", 50.0)
     ('30 dB', 'SSIMULACRA2 50')
     """
-    return f"{level:g} dB" if "dB" in METRICS[metric] else f"{METRICS[metric]} {level:g}"
+    return f"{level:g}{unit(metric)}" if unit(metric) else f"{METRICS[metric]} {level:g}"
 
 
 def values_of(a: np.ndarray, b: np.ndarray, names: Sequence[str]) -> dict[str, float]:

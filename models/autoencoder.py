@@ -19,7 +19,7 @@ FAMILIES = {"photo": "codec.models.picture", "balle": "codec.models.picture"}
 """The module that has a family's transforms, by `transforms(config)`: analysis, synthesis and
 hyper-analysis (None for hyper "none"). Each is a tf.Module of that name and says by `learning()`
 how its weights learn. A synthesis that knows what an error of a latent shows has `energy` and
-`towards`."""
+`towards`; a family whose signals people look at has `difference`."""
 
 
 class Autoencoder(tf.Module):
@@ -43,7 +43,7 @@ class Autoencoder(tf.Module):
             raise ValueError(f"family is {c.family!r}; allowed are {', '.join(FAMILIES)}")
         if c.hyper not in ("mean-scale", "scale", "none"):
             raise ValueError(f"hyper is {c.hyper!r}; allowed are 'mean-scale', 'scale', 'none'")
-        family = import_module(FAMILIES[c.family])
+        self.family = family = import_module(FAMILIES[c.family])
         self.analysis, self.synthesis, self.hyper_analysis = family.transforms(c)
         for name, value in [("rdoq", c.rdoq), ("feedback", c.feedback)]:
             if value and (c.hyper == "none" or not hasattr(self.synthesis, "energy")):

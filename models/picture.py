@@ -8,12 +8,17 @@ All map [B, H, W, 3] in 0..1 to latents [B, H/16, W/16, M] and back; H and W are
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import tensorflow as tf
+import tensorflow.experimental.numpy as tnp
 
-from codec.models.config import LATENT_STEP, SAMPLE_STEP, Config
+from codec.models import ssimulacra2 as score
+from codec.models.config import LATENT_STEP, PEAK, SAMPLE_STEP, Config
 from codec.models.layers import GDN, SeparableConv2D, SignalConv2D
 from codec.models.learning import Learning, of_layers
+from codec.models.ms_ssim import similarity
 
 layers = tf.keras.layers
 NETWORK_GAIN = 8.0      # the network's own output is O(1), latents are O(10)
@@ -204,6 +209,26 @@ class HyperAnalysis(tf.Module):
 
     def learning(self) -> dict[str, Learning]:
         return of_layers(self)
+
+
+def difference(a, b, *, ssimulacra2: float, ms_ssim: float, chroma: float):
+    """How unlike pictures [B, H, W, 3] in 0..255 look, mean over the batch: what ten points of
+    SSIMULACRA2, a decibel of MS-SSIM and a squared level of chroma count.
+
+    The rate at a fixed slope grows about as the square root of lambda, and score and decibels about
+    as the logarithm of the rate; so, beside `rate_distortion`, one weight does for every quality.
+
+    >>> white = tf.fill([1, 192, 192, 3], 99.0)
+    >>> yellow = white * [1, 1, 0.9]
+    >>> round(float(difference(white, yellow, ssimulacra2=0.0, ms_ssim=0.0, chroma=1.0)), 2)
+    32.67
+    """
+    b = tf.clip_by_value(b, 0.0, PEAK)
+    unlike = tf.maximum(1 - similarity(a, b, tnp), 1e-6)
+    colour = tf.matmul(a - b, OPPONENT[1:].T.astype(np.float32))
+    return (ssimulacra2 * tf.reduce_mean(score.distance(a, b, tnp))
+            + ms_ssim * 10 / math.log(10) * tf.reduce_mean(tf.math.log(unlike))
+            + chroma * tf.reduce_mean(colour**2))
 
 
 def _float32(x):

@@ -16,7 +16,7 @@ from rich.table import Table
 import codec
 from codec import parallel
 from codec.eval import baselines, datasets, rate_distortion
-from codec.eval.metrics import METRICS
+from codec.eval.metrics import METRICS, unit
 from codec.eval.report import figures, page
 from codec.eval.report.summary import NONE, compare_results, published, table
 
@@ -97,14 +97,14 @@ def compare_files(old: str | Path, new: str | Path, margin: float) -> bool:
             raise ValueError(f"{path}: is no results.json of codec evaluate") from None
     within = True
     for metric, found in compare_results(*results).items():
-        name, unit = METRICS[metric], " dB" if "dB" in METRICS[metric] else ""
+        name, after = METRICS[metric], unit(metric)
         if found is None:
             print(f"{name}: no overlap of at least two points")
             within = False
             continue
         low, high = found.interval or (found.rate, found.rate)
         print(f"{name}: BD-rate {found.rate:+.2f} % [{low:+.2f}, {high:+.2f}], "
-              f"{found.quality:+.3f}{unit}, over {found.db[0]:.1f} to {found.db[1]:.1f}{unit}")
+              f"{found.quality:+.3f}{after}, over {found.db[0]:.1f} to {found.db[1]:.1f}{after}")
         within &= found.rate <= margin
     return within
 

@@ -15,7 +15,7 @@ from PIL import Image
 
 import codec
 from codec.eval import baselines
-from codec.eval.metrics import LEVELS, METRICS, at
+from codec.eval.metrics import LEVELS, METRICS, at, unit
 from codec.eval.report.summary import BASE, NONE, common_pictures
 
 HERE = Path(__file__).parent
@@ -107,7 +107,7 @@ def _summary(rows: list[dict], results: dict) -> str:
         cells = [_cell(name, html.escape(name))]
         for metric in metrics:
             found = row["rate"].get(metric)
-            cells.append(_cell(found and found["rate"], found and _rate(found, METRICS[metric])))
+            cells.append(_cell(found and found["rate"], found and _rate(found, metric)))
         for level in levels:
             value = row["at"].get(level)
             cells.append(_cell(value, value and f"{100 * value:.1f} %"))
@@ -121,9 +121,9 @@ def _summary(rows: list[dict], results: dict) -> str:
 
 def _rate(found: dict, metric: str) -> str:
     interval = " [{:+.1f}, {:+.1f}]".format(*found["interval"]) if found["interval"] else ""
-    unit = " dB" if "dB" in metric else ""
+    after = unit(metric)
     return (f"{found['rate']:+.1f} %{interval}<br><small>over {found['db'][0]:.1f} to "
-            f"{found['db'][1]:.1f}{unit}; {found['quality']:+.2f}{unit} at equal rate</small>")
+            f"{found['db'][1]:.1f}{after}; {found['quality']:+.2f}{after} at equal rate</small>")
 
 
 def _cell(value, shown) -> str:

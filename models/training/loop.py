@@ -11,14 +11,9 @@ from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
-import tensorflow.experimental.numpy as tnp
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from codec.models import ssimulacra2 as score
 from codec.models.autoencoder import Autoencoder, uniform
-from codec.models.config import PEAK
-from codec.models.ms_ssim import similarity
-from codec.models.picture import OPPONENT
 from codec.models.training import data
 from codec.models.training.optimizer import Optimizer
 from codec.models.zoo import InstalledModel
@@ -37,7 +32,7 @@ RATE_CROPS = 16
 
 class Trainer(tf.Module):
     """The train step and all it changes. squared: share of lambda that squared error counts by;
-    the others, for pictures alone: see `difference`."""
+    the others: see `difference` of the model's family."""
 
     def __init__(self, model: Autoencoder, adam: float, muon: float, squared: float = 1.0,
                  **seen: float):
@@ -66,7 +61,7 @@ class Trainer(tf.Module):
             mse = squared_error(signals, shown)
             loss = rate_distortion(bpp, self.squared * mse, self.model.config.quality_lambda(q))
             if self.seen:
-                loss += difference(signals, shown, **self.seen)
+                loss += self.model.family.difference(signals, shown, **self.seen)
         weights = self.optimizer.weights
         gradients = dict(zip(weights, tape.gradient(loss, list(weights.values()))))
         norm = self.optimizer.apply(gradients, step, rate, keep)
@@ -76,26 +71,6 @@ class Trainer(tf.Module):
 def squared_error(a, b):
     """Mean over all but the first axis: [B, ...] -> [B]."""
     return tf.reduce_mean(tf.math.squared_difference(a, b), list(range(1, a.shape.rank)))
-
-
-def difference(a, b, *, ssimulacra2: float, ms_ssim: float, chroma: float):
-    """How unlike pictures [B, H, W, 3] in 0..255 look, mean over the batch: what ten points of
-    SSIMULACRA2, a decibel of MS-SSIM and a squared level of chroma count.
-
-    The rate at a fixed slope grows about as the square root of lambda, and score and decibels about
-    as the logarithm of the rate; so, beside `rate_distortion`, one weight does for every quality.
-
-    >>> white = tf.fill([1, 192, 192, 3], 99.0)
-    >>> yellow = white * [1, 1, 0.9]
-    >>> round(float(difference(white, yellow, ssimulacra2=0.0, ms_ssim=0.0, chroma=1.0)), 2)
-    32.67
-    """
-    b = tf.clip_by_value(b, 0.0, PEAK)
-    unlike = tf.maximum(1 - similarity(a, b, tnp), 1e-6)
-    colour = tf.matmul(a - b, OPPONENT[1:].T.astype(np.float32))
-    return (ssimulacra2 * tf.reduce_mean(score.distance(a, b, tnp))
-            + ms_ssim * 10 / math.log(10) * tf.reduce_mean(tf.math.log(unlike))
-            + chroma * tf.reduce_mean(colour**2))
 
 
 def rate_distortion(bpp, mse, lmbda):

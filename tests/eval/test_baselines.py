@@ -62,5 +62,5 @@ def test_a_rival_at_equal_psnr_is_its_smallest_such_file(name, photo):
     files = [rival.encode(pixels, quality) for quality in range(1, 101)]
     reaching = [blob for blob in files if metrics.psnr(pixels, rival.decode(blob)) >= 33]
     assert 0 < len(reaching) < 100
-    assert baselines.smallest(rival, pixels, 33.0) == reaching[0]
-    assert baselines.smallest(rival, pixels, 99.0) is None
+    assert baselines.smallest(rival, pixels, codec.psnr, 33.0) == reaching[0]
+    assert baselines.smallest(rival, pixels, codec.psnr, 99.0) is None

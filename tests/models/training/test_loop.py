@@ -10,6 +10,7 @@ from skimage import data as samples
 
 import codec
 from codec.eval import metrics
+from codec.models import picture
 from codec.models.autoencoder import Autoencoder
 from codec.models.config import Config
 from codec.models.export import export
@@ -69,7 +70,7 @@ def test_the_terms_are_the_metrics_that_are_told():
     Image.fromarray(before).save(file, "JPEG", quality=20)
     after = np.asarray(Image.open(file))
     pair = [tf.constant(x[None], tf.float32) for x in (before, after)]
-    found = {name: float(loop.difference(*pair, **NOTHING | {name: 1.0})) for name in NOTHING}
+    found = {name: float(picture.difference(*pair, **NOTHING | {name: 1.0})) for name in NOTHING}
     assert 100 - 10 * found["ssimulacra2"] == pytest.approx(
         codec.ssimulacra2(before, after), abs=0.1)
     assert -found["ms_ssim"] == pytest.approx(
@@ -89,7 +90,8 @@ def test_a_step_brings_nearer_what_people_see(config, pictures):
     seen = {name: EYES[name] for name in NOTHING}
 
     def unlike() -> float:
-        return float(loop.difference(images, trainer.model(images, tf.fill([2], 0.5))[1], **seen))
+        shown = trainer.model(images, tf.fill([2], 0.5))[1]
+        return float(picture.difference(images, shown, **seen))
     step, before = tf.function(trainer.step), unlike()
     for i in range(8):
         found = step(images, tf.constant(i), 5, tf.constant(1.0), tf.constant(0.5))
