@@ -29,14 +29,16 @@ MAX_PIXELS = 1 << 27
 
 def compress(source, *, quality: float | None = None, size: int | str | None = None,
              bpp: float | None = None, psnr: float | None = None,
-             ssimulacra2: float | None = None, tune: str | None = None,
-             model: str | None = None, threads: int | None = None, max_pixels: int = MAX_PIXELS,
-             engine: str = "auto", exact_alpha: bool = False) -> bytes:
+             ssimulacra2: float | None = None, max_error: int | None = None,
+             tune: str | None = None, model: str | None = None, threads: int | None = None,
+             max_pixels: int = MAX_PIXELS, engine: str = "auto", exact_alpha: bool = False
+             ) -> bytes:
     """A picture -> the bytes of its .tfci file.
 
     Give at most one of quality (1..100; 75 if none is given), size (bytes, or as "200K"; never
     exceeded), bpp (bits per pixel, never exceeded), psnr (dB) and ssimulacra2 (a score up to 100),
-    both reached or passed. tune: whose judgement counts, "eyes" or "psnr" (where none is given
+    both reached or passed, and max_error, the most that any sample may differ (0: nothing is lost,
+    invisible colours neither). tune: whose judgement counts, "eyes" or "psnr" (where none is given
     "psnr" for a psnr, else "eyes"); or model: an installed name, or the folder of a model; engine:
     "litert", "tensorflow", or "auto", the first that is there; exact_alpha: colours that nobody
     sees, under alpha 0, are coded as they are.
@@ -45,8 +47,8 @@ def compress(source, *, quality: float | None = None, size: int | str | None = N
     >>> decompress(blob).pixels.shape
     (20, 30, 3)
     """
-    target = target_of(quality, size, bpp, psnr, ssimulacra2)
-    value = read_picture(source, max_pixels, exact_alpha)
+    target = target_of(quality, size, bpp, psnr, ssimulacra2, max_error)
+    value = read_picture(source, max_pixels, exact_alpha or max_error is not None)
     medium, out = media.of_value(value), BytesIO()
     runs = engine_for(model_for(medium, target, tune, model), threads, engine)
     bitstream.write(out, medium.compress(value, target, runs))
@@ -55,12 +57,12 @@ def compress(source, *, quality: float | None = None, size: int | str | None = N
 
 def target_of(quality: float | None = None, size: int | str | None = None,
               bpp: float | None = None, psnr: float | None = None,
-              ssimulacra2: float | None = None) -> Target:
+              ssimulacra2: float | None = None, max_error: int | None = None) -> Target:
     """The one that is given, or the default quality; CodecError for several."""
-    if quality is size is bpp is psnr is ssimulacra2 is None:
+    if quality is size is bpp is psnr is ssimulacra2 is max_error is None:
         quality = DEFAULT_QUALITY
     return Target(quality, bytes_of(size) if isinstance(size, str) else size, bpp, psnr,
-                  ssimulacra2)
+                  ssimulacra2, max_error)
 
 
 def model_for(medium, target: Target, tune: str | None = None, model: str | None = None
@@ -68,8 +70,17 @@ def model_for(medium, target: Target, tune: str | None = None, model: str | None
     """The model of this name, or the one that a medium has for what counts; see `compress`."""
     if model and tune:
         raise CodecError(f"tune is {tune!r} and model {model!r}; give one of them", "usage")
-    if model:
-        return find_model(model)
+    exact = target.max_error is not None
+    if exact and tune:
+        raise CodecError(f"tune is {tune!r}; with a bound on errors there is nothing to tune",
+                         "usage")
+    if model or exact:
+        found = find_model(model or medium.EXACT)
+        if found.exact != exact:
+            raise CodecError(f"model {model!r} " + (
+                "codes no samples exactly; leave it out, or train one with --config exact" if exact
+                else "codes samples exactly; give a bound on errors too"), "usage")
+        return found
     named = medium.MODELS
     if tune is None:
         tune = target.metric if target.metric in named else next(iter(named))
@@ -118,14 +129,18 @@ def info(source) -> dict:
             sizes[section.type] = sizes.get(section.type, 0) + len(section.payload)
             yield section
     with _reader(source) as reader:
-        sections = counted(iter(reader))
+        sections, extras = counted(iter(reader)), dict[str, bytes]()
         header = bitstream.read_header(sections)
-        units = bitstream.units(sections, header.tiles, {}, header.medium.units)
+        units = bitstream.units(sections, header.tiles, extras, header.medium.units,
+                                header.medium.coded)
         tiles = sum(len(unit.tiles) for unit in units)
-        return {"media": header.medium.name, **media.of_header(header).info(header),
-                "alpha": bitstream.ALPHA in sizes, "bytes": reader.position,
+        medium = media.of_header(header)
+        return {"media": header.medium.name, **medium.info(header),
+                "alpha": bitstream.ALPHA in sizes, **medium.exactness(header, extras),
+                "bytes": reader.position,
                 "bpp": 8 * reader.position / header.size, "quality": asked_quality(header),
-                "model": header.model, "weights": header.digest.hex(), "tile": header.tile,
+                "model": header.model, "weights": header.digest.hex(),
+                "tile": min(header.tile, max(1024, *header.shape)),
                 "tiles": tiles, "sections": sizes,
                 "framing": reader.position - sum(sizes.values()), "version": reader.version}
 
@@ -140,6 +155,9 @@ def verify(source, *, model: str | None = None, max_pixels: int = MAX_PIXELS) ->
     """
     with _reader(source) as reader:
         header, sections = _begin(reader, max_pixels)
+        if header.medium.exact:
+            engine = engine_for(_model_of(header, model))
+            return media.of_header(header).digest(header, sections, engine)
         units = bitstream.units(sections, header.tiles, {}, header.medium.units)
         return latents.digest(units, header, _model_of(header, model).coding,
                               threads=parallel.cores())

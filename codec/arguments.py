@@ -18,6 +18,13 @@ def positive(text: str) -> int:
     return int(text)
 
 
+def error(text: str) -> int:
+    if not text.isdecimal() or int(text) > 255:
+        raise argparse.ArgumentTypeError(f"{text!r} is not allowed; it must be a whole number "
+                                         "from 0 to 255")
+    return int(text)
+
+
 def words(text: str) -> list[str]:
     return [part.strip() for part in text.split(",")]
 

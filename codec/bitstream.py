@@ -23,27 +23,36 @@ from codec.models.errors import CodecError
 SIGNATURE = b"\x89TFC\r\n\x1a\n"
 VERSION = 3             # no checksum covers it, so that no other may be taken for it
 HEADER, ALPHA, HYPER_LATENTS, LATENTS = "H", "A", "Z", "Y"
+BOUND, SAMPLES = "B", "S"       # of exact coding
 ICC, EXIF, XMP, DENSITY = "i", "e", "x", "d"
-CRITICAL = {HEADER, ALPHA, HYPER_LATENTS, LATENTS}
+CRITICAL = {HEADER, ALPHA, HYPER_LATENTS, LATENTS, BOUND, SAMPLES}
 KNOWN = CRITICAL | {ICC, EXIF, XMP, DENSITY}
 
 MAX_SECTIONS = 1 << 16
 MAX_BYTES = 1 << 30
+WHOLE = 1 << 31
 PIECE = 1 << 20             # what is read at once: a length may claim more than there is
 QUALITY_UNIT = 256          # quality is stored in 1/256
 
 
 class Medium(NamedTuple):
     """A media byte: the module of codec.media, the kind of its signals, how many axes they have,
-    and how many units a file has at most."""
+    how many units a file has at most, and whether it holds samples themselves, not latents."""
 
     name: str
     kind: str
     rank: int
     units: int = 1
+    exact: bool = False
+
+    @property
+    def coded(self) -> str:
+        """The type of the sections of its tiles."""
+        return SAMPLES if self.exact else LATENTS
 
 
-MEDIA = {0: Medium("picture", "RGB", 2), 1: Medium("picture", "gray", 2)}
+MEDIA = {0: Medium("picture", "RGB", 2), 1: Medium("picture", "gray", 2),
+         16: Medium("picture", "RGB", 2, exact=True), 17: Medium("picture", "gray", 2, exact=True)}
 
 
 @dataclass(frozen=True)
@@ -51,8 +60,8 @@ class Header:
     """What a decoder must know before anything else.
 
     media: a key of MEDIA; shape: of the signal, (height, width) of a picture; tile: side of a tile
-    in samples, a power of two; quality 1..100 in steps of 1/256; model: name; digest: the first
-    four bytes of its weights' SHA-256.
+    in samples, a power of two, WHOLE for one tile that is everything; quality 1..100 in steps of
+    1/256; model: name; digest: the first four bytes of its weights' SHA-256.
 
     >>> h = Header(0, (512, 768), 1024, 75.0, b"abcd", "photo")
     >>> len(h.pack()), Header.unpack(h.pack()) == h
@@ -97,7 +106,8 @@ class Header:
         except (IndexError, KeyError, struct.error, UnicodeDecodeError):
             raise CodecError("damaged: the header cannot be read", "damaged") from None
         quality /= QUALITY_UNIT
-        sound = min(sizes) > 0 and 6 <= exponent <= 10 and 1 <= quality <= 100
+        whole = MEDIA[media].exact and 1 << exponent == WHOLE
+        sound = min(sizes) > 0 and (6 <= exponent <= 10 or whole) and 1 <= quality <= 100
         if not sound or len(digest) != 4 or not (model and model.isprintable()):
             raise CodecError("damaged: the header holds impossible values", "damaged")
         return cls(media, tuple(reversed(sizes)), 1 << exponent, quality, digest, model)
@@ -109,7 +119,7 @@ class Section(NamedTuple):
 
 
 class Unit(NamedTuple):
-    """One array of latents, coded: its hyper-latents, if the model has any, and its tiles."""
+    """One array of latents or samples, coded: its hyper-latents, if it has any, and its tiles."""
 
     hyper_latents: bytes | None
     tiles: list[bytes]
@@ -228,25 +238,25 @@ def read_header(sections: Iterator[Section]) -> Header:
 
 
 def units(sections: Iterable[Section], tiles: int, extras: dict[str, bytes],
-          most: int | None = None) -> Iterator[Unit]:
+          most: int | None = None, coded: str = LATENTS) -> Iterator[Unit]:
     """The units of so many tiles that sections after the header make, each as soon as it is whole.
-    What is no part of one goes into extras, by type.
+    What is no part of one goes into extras, by type. coded: the type of tiles.
 
     Raises:
         CodecError: if sections are missing, repeated, out of order, or of more units than `most`.
     """
     unit, found = Unit(None, []), 0
     for kind, payload in sections:
-        if kind in (LATENTS, HYPER_LATENTS) and found == most:
+        if kind in (coded, HYPER_LATENTS) and found == most:
             raise CodecError("damaged: its sections contradict each other", "damaged")
-        if kind == LATENTS and len(payload) >= 4:
+        if kind == coded and len(payload) >= 4:
             unit.tiles.append(payload)
             if len(unit.tiles) == tiles:
                 yield unit
                 unit, found = Unit(None, []), found + 1
-        elif kind == HYPER_LATENTS and unit == (None, []):
+        elif kind == HYPER_LATENTS and unit == (None, []) and coded == LATENTS:
             unit = Unit(payload, [])
-        elif kind in (HEADER, LATENTS, HYPER_LATENTS) or kind in extras:
+        elif kind in (HEADER, LATENTS, HYPER_LATENTS, SAMPLES) or kind in extras:
             raise CodecError("damaged: its sections contradict each other", "damaged")
         else:
             extras[kind] = payload

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import re
 import sys
@@ -25,10 +26,14 @@ SUFFERS = 30.0          # dB; what is below at half the qualities or more looks 
 def compress(args) -> None:
     try:
         target = api.target_of(args.quality, args.target_size, args.target_bpp, args.target_psnr,
-                               args.target_ssimulacra2)
+                               args.target_ssimulacra2,
+                               0 if args.lossless and args.max_error is None else args.max_error)
     except CodecError:
         usage("give one of --quality, --target-size, --target-bpp, --target-psnr, "
-              "--target-ssimulacra2")
+              "--target-ssimulacra2, --lossless, --max-error")
+    exact = target.max_error is not None
+    if (args.lossless and args.max_error) or (exact and args.tune):
+        usage("--lossless, --max-error and --tune exclude each other")
     pictures = media.suffixes()
     if len(args.inputs) == 1 and Path(args.output or "").suffix.lower() in pictures and not (
             files.is_folder(args.output)):
@@ -40,7 +45,7 @@ def compress(args) -> None:
 
     def one(job: files.Job) -> dict:
         medium = media.of_suffix(Path(job.source).suffix)
-        options = {"exact_alpha": True} if args.exact_alpha else {}
+        options = {"exact_alpha": True} if args.exact_alpha or exact else {}
         with files.opened(job.source) as opened:
             source = files.seekable(opened, api.most_bytes(args.max_pixels))
             value = medium.read(source, args.max_pixels, **options)
@@ -57,10 +62,14 @@ def compress(args) -> None:
         header = bitstream.Header.unpack(first.payload)
         report: dict[str, Any] = {"bytes": size, "bpp": 8 * size / header.size,
                                   "quality": model.asked(header.quality), "model": header.model}
+        if exact:
+            report["max_error"] = target.max_error
+            del report["quality"]
         notes = list(value.notes)
         if args.measure:
-            report |= medium.compare(value, medium.decompress(header, kept, engine))
-            if report["psnr"] < SUFFERS and report["quality"] >= 50:
+            lost = medium.compare(value, medium.decompress(header, kept, engine))
+            report |= {k: v if math.isfinite(v) else None for k, v in lost.items()}  # JSON has none
+            if (report["psnr"] or SUFFERS) < SUFFERS and report.get("quality", 0) >= 50:
                 notes.append(f"this picture suffers ({report['psnr']:.1f} dB): text and sharp "
                              "graphics are better kept as a PNG")
         if size > given:
@@ -132,9 +141,11 @@ def train(args) -> None:
     from codec import training
     from codec.models.training import run
     try:
-        medium = run.configuration(args.config).MEDIUM
-        path = run.train_and_export(args.config, partial(training.arrays, medium, args.data),
-                                    args.out, args.minutes, args.start, args.resume, args.bfloat16)
+        found = run.configuration(args.config)
+        scales = {k: v for k, v in found.TRAINING.items() if k == "scales"}
+        source = partial(training.arrays, found.MEDIUM, args.data, **scales)
+        path = run.train_and_export(args.config, source, args.out, args.minutes, args.start,
+                                    args.resume, args.bfloat16)
     except (OSError, ValueError, FloatingPointError, ImportError) as error:
         raise CodecError(str(error), "usage") from None
     say(f"{path}: ready; use it as codec compress --model {path} ...")
@@ -273,8 +284,10 @@ def _show(report: dict, args, stream) -> None:
         return
     parts = [f"{report['bytes']:,} bytes"]
     if "bpp" in report:
-        parts += [f"{report['bpp']:.4f} bpp", f"quality {report['quality']:.2f}"]
-    if "psnr" in report:
+        parts += [f"{report['bpp']:.4f} bpp", f"quality {report['quality']:.2f}"
+                  if "quality" in report else "lossless" if report["max_error"] == 0 else
+                  f"no sample off by more than {report['max_error']}"]
+    if report.get("psnr") is not None:
         parts.append(f"{report['psnr']:.2f} dB")
     if "ssimulacra2" in report:
         parts.append(f"SSIMULACRA2 {report['ssimulacra2']:.1f}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from numbers import Real
+from numbers import Integral, Real
 
 from codec.models.errors import CodecError
 
@@ -18,10 +18,11 @@ TRIED = 5.0, 12.0, 25.0, 40.0, 55.0, 70.0, 85.0, 95.0      # where the ends of t
 
 @dataclass(frozen=True)
 class Target:
-    """Exactly one of: quality 1..100, size in bytes, bits per pixel, PSNR in dB, SSIMULACRA2.
+    """Exactly one of: quality 1..100, size in bytes, bits per pixel, PSNR in dB, SSIMULACRA2, and
+    the most that any sample may differ (0: nothing is lost).
 
     >>> Target(bpp=0.5)
-    Target(quality=None, size=None, bpp=0.5, psnr=None, ssimulacra2=None)
+    Target(quality=None, size=None, bpp=0.5, psnr=None, ssimulacra2=None, max_error=None)
     """
 
     quality: float | None = None
@@ -29,11 +30,12 @@ class Target:
     bpp: float | None = None
     psnr: float | None = None
     ssimulacra2: float | None = None
+    max_error: int | None = None
 
     def __post_init__(self):
         given = {k: v for k, v in vars(self).items() if v is not None}
         if len(given) != 1:
-            raise CodecError("give one of quality, size, bpp, psnr, ssimulacra2; got "
+            raise CodecError("give one of quality, size, bpp, psnr, ssimulacra2, max_error; got "
                              f"{given or 'none'}", "usage")
         for name, value in given.items():
             if not isinstance(value, Real):
@@ -41,6 +43,11 @@ class Target:
         if self.quality is not None and not LOWEST <= self.quality <= HIGHEST:
             raise CodecError(f"quality is {self.quality:g}; allowed is 1 to 100", "usage")
         name, value = next(iter(given.items()))
+        if name == "max_error":
+            if not (isinstance(value, Integral) and 0 <= value < 1 << 15):
+                raise CodecError(f"max_error is {value!r}; allowed is a whole number from 0 to "
+                                 "32767", "usage")
+            return
         if not 0 < value < float("inf"):
             raise CodecError(f"{name} is {value:g}; it must be above 0", "usage")
 

@@ -18,14 +18,14 @@ from codec.models.errors import CodecError
 SMALLEST = 0.6          # factor that pictures are scaled by
 
 
-def arrays(medium: str, source: str | Path, patch: tuple[int, ...], seed: int
-           ) -> Iterator[np.ndarray]:
+def arrays(medium: str, source: str | Path, patch: tuple[int, ...], seed: int,
+           scales: tuple[float, float] = (SMALLEST, 1.0)) -> Iterator[np.ndarray]:
     """The arrays [*spatial, C] of the files of a folder (searched deeply; tar shards in it are
     opened), or of one tar or file, in the order of their names; those that cannot be read, or with
     a side under the patch's, are left out.
 
-    Pictures are scaled by a random factor, SMALLEST at least, as far as the patch allows: what
-    lossy files lost, and their softer chroma, mostly goes with it.
+    Pictures are scaled by a random factor between two, as far as the patch allows: what lossy files
+    lost, and their softer chroma, mostly goes with it.
 
     Raises:
         CodecError: if there is no such folder or file, a tar is damaged, or nothing in it can be
@@ -42,7 +42,7 @@ def arrays(medium: str, source: str | Path, patch: tuple[int, ...], seed: int
             return None
         if any(n < p for n, p in zip(array.shape, patch)):
             return None
-        return _scaled(array, share, patch[0]) if medium == "picture" else array
+        return _scaled(array, share, patch[0], scales) if medium == "picture" else array
 
     shares = iter(random.Random(seed).random, None)
     blobs = zip(_blobs(source, module.SUFFIXES), shares)
@@ -76,11 +76,12 @@ def _members(path: Path, suffixes: set[str]) -> Iterator[bytes]:
                     yield file.read()
 
 
-def _scaled(pixels: np.ndarray, share: float, patch: int) -> np.ndarray:
-    """Pixels scaled by `share` of the way from the least that is allowed to 1."""
+def _scaled(pixels: np.ndarray, share: float, patch: int, scales: tuple[float, float]
+            ) -> np.ndarray:
+    """Pixels scaled by `share` of the way from the least that is allowed to the most."""
     height, width = pixels.shape[:2]
-    least = max(SMALLEST, patch / min(height, width))
-    scale = least + share * (1 - least)
+    least = max(scales[0], patch / min(height, width))
+    scale = least + share * (max(scales[1], least) - least)
     if scale >= 1:
         return pixels
     size = [max(patch, round(scale * side)) for side in (width, height)]

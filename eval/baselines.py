@@ -127,7 +127,8 @@ def available(names: Sequence[str], model: str = codec.DEFAULT_MODEL,
     """
     found: dict[str, Ours | Rival] = {}
     absent: dict[str, str] = {}
-    ours = {"codec": model, **{m["name"]: m["name"] for m in codec.installed_models()}}
+    ours = {"codec": model, **{m["name"]: m["name"] for m in codec.installed_models()
+                                if m["config"]["family"] != "exact"}}
     for name in names:
         if name not in ours and name not in RIVALS:
             raise ValueError(f"codec {name!r} is not known; known: " + ", ".join([*ours, *RIVALS]))

@@ -26,10 +26,10 @@ WEIGHT_MAX = 127
 class IntegerLayer:
     """One layer: ``clip(floor((correlate(x, kernel) + bias) / 2**shift), *clip)``.
 
-    kernel int [*support, C_in, C_out], odd support, zero padding; bias int [C_out], which already
-    holds the 2**(shift-1) that turns floor into rounding; shift int [C_out], >= 0; clip (low, high)
-    of the output; input_max bounds |x| (inputs are clipped to it); upsample: factor of each axis
-    (depth-to-space).
+    kernel int [*support, C_in, C_out], odd support (none: every place by itself), zero padding;
+    bias int [C_out], which already holds the 2**(shift-1) that turns floor into rounding; shift int
+    [C_out], >= 0; clip (low, high) of the output; input_max bounds |x| (inputs are clipped to it);
+    upsample: factor of each axis (depth-to-space).
 
     >>> layer = IntegerLayer(np.full([1, 1, 1, 1], 3), np.array([1]), np.array([1]), (0, 255), 127)
     >>> layer(np.array([[[5]]])).item()      # (3 * 5 + 1) >> 1
@@ -62,6 +62,12 @@ class IntegerLayer:
         """
         *support, inputs, outputs = self.kernel.shape
         *grid, _ = x.shape
+        if not support:
+            seen: np.ndarray = np.clip(x, -self.input_max, self.input_max).astype(dtype)
+            total = (seen.reshape(-1, inputs) @ self.kernel.astype(dtype)).astype(np.int32)
+            total += self.bias
+            total >>= self.shift
+            return np.clip(total, *self.clip, out=total).reshape(*grid, outputs)
         first, every = (cell, 2) if cell else ((0,) * len(grid), 1)
         padded: np.ndarray = np.zeros([*(n + k - 1 for n, k in zip(grid, support)), inputs], dtype)
         inside = padded[tuple(slice(k // 2, k // 2 + n) for n, k in zip(grid, support))]

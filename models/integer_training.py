@@ -175,6 +175,8 @@ def exact_conv(x, kernel, dtype=tf.float32):
     [15.0, 15.0]
     """
     rank = x.shape.rank - 2
+    if rank == 0:
+        return x @ kernel
     if rank == 1:               # a picture of one row
         return tf.squeeze(exact_conv(x[:, None], kernel[None], dtype), [1])
     ops, suffix = tf.raw_ops, "" if rank == 2 else "V2"

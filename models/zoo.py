@@ -6,7 +6,8 @@ A model is a folder:
                           what people ask for, and what a file's header then has
     params.safetensors    float16 weights: what turns latents into samples
     coding.safetensors    integers: what turns bits into latents, exactly; and, for encoders, what
-                          errors of latents amount to
+                          errors of latents amount to. A model of the family "exact", which has no
+                          latents, is this and model.json alone: what turns bits into samples
     transforms.zip        the transforms as LiteRT graphs, for who has no TensorFlow: NAME.tflite
                           with zeros where weights belong, and NAME.json, the list of [weight, order
                           of its axes, offset in the file, factor], so that no weight is there twice
@@ -31,6 +32,7 @@ from codec.models import rules
 from codec.models.coding import Coding
 from codec.models.config import SAMPLE_STEP, Config, position
 from codec.models.errors import CodecError
+from codec.models.exact import Predictor
 from codec.models.integer import space_to_depth
 
 WEIGHTS = Path(__file__).parent / "weights"
@@ -66,7 +68,13 @@ class InstalledModel:
 
     @cached_property
     def _blobs(self) -> list[bytes]:
-        return [self._read(name) for name in FILES]
+        return [b"" if self.exact and name == FILES[0] else self._read(name) for name in FILES]
+
+    @property
+    def exact(self) -> bool:
+        """Whether it codes samples themselves: it has a predictor, and nothing that an engine runs.
+        """
+        return self.config.family == "exact"
 
     @cached_property
     def _found(self) -> str:
@@ -92,6 +100,11 @@ class InstalledModel:
     def coding(self) -> Coding:
         """Its exact half."""
         return Coding.from_arrays(self.config, self._arrays)
+
+    @cached_property
+    def predictor(self) -> Predictor:
+        """Of a model of the family "exact"."""
+        return Predictor.from_arrays(self._arrays)
 
     @property
     def has_graphs(self) -> bool:

@@ -16,6 +16,7 @@ ROOT = Path(__file__).parents[1]
 FOLDERS = {"codec": "codec", "codec.models": "models", "codec.eval": "eval"}
 HEAVY = {"tensorflow", "tensorflow_compression", "tensorflow_probability"}
 FROM_MODELS = {"codec.models", "codec.models.errors", "codec.models.zoo", "codec.models.coding",
+               "codec.models.exact", "codec.models.exact_fitting", "codec.models.exact_tables",
                "codec.models.ms_ssim", "codec.models.requirements", "codec.models.ssimulacra2"}
 
 
@@ -119,7 +120,7 @@ def test_only_an_engine_imports_tensorflow():
     assert users("codec.eval", *HEAVY) == set()
 
 
-@pytest.mark.parametrize("name", ["bitstream", "entropy_coder", "parallel", "windows",
+@pytest.mark.parametrize("name", ["bitstream", "entropy_coder", "lanes", "parallel", "windows",
                                   "rate_control"])
 def test_the_deep_modules_know_no_model_and_no_file_format(name):
     own = {m for m in imports(ROOT / "codec" / f"{name}.py") if m.split(".")[0] in

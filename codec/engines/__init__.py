@@ -9,6 +9,7 @@ All are float32. What is exact is not among them: `models.coding` runs that, in 
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Protocol
 
@@ -36,12 +37,28 @@ class Engine(Protocol):
         ...
 
 
+@dataclass
+class Exact:
+    """For models without transforms."""
+
+    model: InstalledModel
+    threads: int
+    name: str = "numpy"
+
+    def run(self, transform: str, x: np.ndarray) -> np.ndarray:
+        raise CodecError(f"model {self.model.name} codes samples exactly; it has no {transform}",
+                         "usage")
+
+
 def choose(model: InstalledModel, name: str = "auto") -> str:
-    """"litert" or "tensorflow"; "auto" is LiteRT where it is installed and the model has graphs.
+    """"litert" or "tensorflow"; "auto" is LiteRT where it is installed and the model has graphs;
+    "numpy" for a model that has no transforms, but predicts samples exactly.
 
     Raises:
         CodecError: if there is no engine of this name.
     """
+    if model.exact:
+        return "numpy"          # there is nothing to choose
     if name not in NAMES:
         raise CodecError(f"engine {name!r} is not known; known: {', '.join(NAMES)}", "usage")
     if name != "auto":
@@ -64,6 +81,8 @@ def load(model: InstalledModel, threads: int, name: str = "auto") -> Engine:
         CodecError: if that engine is not known or cannot run here.
     """
     name = choose(model, name)
+    if name == "numpy":
+        return Exact(model, threads)
     why = why_not(name)
     if why:
         raise CodecError(f"engine {name} does not run: {why}", "missing")

@@ -1,17 +1,20 @@
 """The media: one module a kind of signal, a life from file to sections and back in each.
 
-Every module has the same ten names:
+Every module has the same names:
 
     KINDS           the kinds of its signals, by media byte: rows of bitstream.MEDIA
     SUFFIXES        of files that it reads
     DEFAULT_SUFFIX  of what it writes, unless told
     MODELS          by what they are tuned for; the first is used, unless told
+    EXACT           the model for exact coding
     read            bytes of a file or open file, limit of samples -> value, with .array
                     [*spatial, C] and .notes
     write           value, suffix, open file -> how many bytes it wrote there, and notes
     info            header -> what to tell of the signal
     compress        value, target, engine -> sections, one at a time
     decompress      header, sections after it, engine, part or None -> value, or the part of it
+    exactness       header, what sections there are besides -> what to tell of its error bound
+    digest          header, sections, engine -> number and SHA-256 of exactly coded samples
     compare         value, value -> what the second has lost, in dB or the like
 
 Who adds a medium adds its module, its name here, and its rows in bitstream.MEDIA.

@@ -18,7 +18,9 @@ from codec import bitstream, latents, rate_control, windows
 from codec.bands import Bands
 from codec.bitstream import Header, Section
 from codec.engines import Engine
+from codec.media import picture_exact
 from codec.media.picture_alpha import pack_alpha, unpack_alpha
+from codec.media.picture_exact import digest, exactness
 from codec.media.picture_file import SUFFIXES, Picture, read
 from codec.media.picture_metadata import pack_density, unpack_density
 from codec.media.picture_writing import write
@@ -27,12 +29,13 @@ from codec.models.coding import Coding
 from codec.models.errors import CodecError
 from codec.windows import Box
 
-__all__ = ["DEFAULT_SUFFIX", "KINDS", "MODELS", "SUFFIXES", "Picture", "compare", "compress",
-           "decompress", "info", "psnr", "read", "write"]
+__all__ = ["DEFAULT_SUFFIX", "EXACT", "KINDS", "MODELS", "SUFFIXES", "Picture", "compare",
+           "compress", "decompress", "digest", "exactness", "info", "psnr", "read", "write"]
 
-KINDS = {0: "RGB", 1: "gray"}
+KINDS = {0: "RGB", 1: "gray", 16: "RGB", 17: "gray"}
 DEFAULT_SUFFIX = ".png"
 MODELS = {"eyes": "photo-eyes", "psnr": "photo"}
+EXACT = "exact"
 BAND = 1 << 23                  # pixels that are worked on at once, about
 TILE, LEAST = 1024, 64          # pixels a coded tile spans, so that a row of them is no larger
 WINDOW = 48                     # cells a window of the transforms spans, each way
@@ -43,21 +46,24 @@ KEPT = 400 << 20                # bytes of latents that are kept rather than com
 
 def compress(picture: Picture, target: rate_control.Target, engine: Engine) -> Iterator[Section]:
     """A picture -> the sections of its file. It is analysed once, whatever the target, unless it is
-    too large to keep its latents.
+    too large to keep its latents. With a bound on errors its samples are coded themselves.
 
     Raises:
         CodecError: if the target is out of reach.
     """
+    extras = [Section(kind, value) for kind, value in (
+        (bitstream.ICC, picture.icc), (bitstream.EXIF, picture.exif),
+        (bitstream.XMP, picture.xmp), (bitstream.DENSITY, pack_density(picture.density)))
+        if value]
+    if target.max_error is not None:
+        yield from picture_exact.compress(picture, target.max_error, extras, engine)
+        return
     shape, pixels = picture.pixels.shape[:2], picture.pixels
     tile = TILE
     while tile > LEAST and tile * shape[1] > BAND:
         tile //= 2
     y = _analyse(pixels, tile, engine)
     coding, threads = engine.model.coding, engine.threads
-    extras = [Section(kind, value) for kind, value in (
-        (bitstream.ICC, picture.icc), (bitstream.EXIF, picture.exif),
-        (bitstream.XMP, picture.xmp), (bitstream.DENSITY, pack_density(picture.density)))
-        if value]
     if picture.alpha is not None:
         extras.append(Section(bitstream.ALPHA, pack_alpha(picture.alpha)))
 
@@ -211,6 +217,8 @@ def decompress(header: Header, sections: Iterable[Section], engine: Engine,
         raise CodecError(f"crop {x},{y},{across},{down} is not inside the picture of "
                          f"{width}x{height} pixels", "usage")
     area = slice(y, y + down), slice(x, x + across)
+    if header.medium.exact:
+        return _of_samples(header, sections, engine, area)
     coding, config = engine.model.coding, engine.model.config
     extras: dict[str, bytes] = {}
     [unit] = bitstream.units(sections, header.tiles, extras, header.medium.units)
@@ -225,6 +233,17 @@ def decompress(header: Header, sections: Iterable[Section], engine: Engine,
         alpha = unpack_alpha(extras[bitstream.ALPHA], width, height)[area]
     return Picture(pixels if pixels.size > 3 * 2 * BAND else np.asarray(pixels), gray, alpha,
                    extras.get(bitstream.ICC), extras.get(bitstream.EXIF),
+                   extras.get(bitstream.XMP), unpack_density(extras.get(bitstream.DENSITY)))
+
+
+def _of_samples(header: Header, sections: Iterable[Section], engine: Engine, area: Box) -> Picture:
+    """Of exactly coded samples."""
+    extras: dict[str, bytes] = {}
+    planes = picture_exact.decompress(header, sections, engine, area, extras)
+    gray, colours = header.medium.kind == "gray", planes.shape[2] - 1 + planes.shape[2] % 2
+    pixels = np.repeat(planes[..., :1], 3, 2) if gray else np.ascontiguousarray(planes[..., :3])
+    alpha = planes[..., -1].copy() if colours < planes.shape[2] else None
+    return Picture(pixels, gray, alpha, extras.get(bitstream.ICC), extras.get(bitstream.EXIF),
                    extras.get(bitstream.XMP), unpack_density(extras.get(bitstream.DENSITY)))
 
 

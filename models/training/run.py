@@ -50,8 +50,17 @@ def train_and_export(config: str, source: Callable[[tuple[int, ...], int], Itera
     need_tensorflow("training")
     import rich.console
 
+    console = rich.console.Console(stderr=True)
+    if found.MODEL.family == "exact":
+        if start or resume:
+            raise ValueError("training of exact prediction takes minutes: it neither goes on from "
+                             "a checkpoint nor starts from a model")
+        from codec.models.training import exact
+        return exact.train_and_export(found.MODEL, found.TRAINING, source, Path(out) / config,
+                                      minutes, console.print).path
+
     from codec.models.export import export
     from codec.models.training import loop
     model, facts = loop.train(found, source, out, minutes=minutes, start=begin, resume=resume,
-                              bfloat16=bfloat16, console=rich.console.Console(stderr=True))
+                              bfloat16=bfloat16, console=console)
     return export(model, Path(out) / config, **facts).path

@@ -95,7 +95,7 @@ def test_a_header_that_makes_no_sense_is_refused(payload):
 def test_a_header_says_what_it_is_of():
     gray = Header(1, (2100, 1025), 1024, 75.25, b"abcd", "m")
     assert Header.unpack(gray.pack()) == gray
-    assert gray.medium == ("picture", "gray", 2, 1)
+    assert gray.medium == ("picture", "gray", 2, 1, False)
     assert (gray.size, gray.tiles) == (2100 * 1025, 3 * 2)
 
 

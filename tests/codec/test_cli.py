@@ -130,10 +130,10 @@ def test_wrong_usage_is_status_2(command, args):
 def test_unknown_models_and_configs(command, picture, tmp_path):
     status, _, err = command("compress", picture, "--model", "nope")
     assert status == 1 and err == ("codec: error: model 'nope' is not installed; installed: "
-                                   "photo, photo-eyes\n")
+                                   "exact, photo, photo-eyes\n")
     status, _, err = command("train", tmp_path, "--config", "nope", "--out", tmp_path / "t")
     assert status == 1 and err == ("codec: error: config 'nope' is not known; known: "
-                                   "factorized, hyperprior, mean-scale, photo, photo-eyes\n")
+                                   "exact, factorized, hyperprior, mean-scale, photo, photo-eyes\n")
 
 
 def test_measuring_keeps_to_the_threads_too(command, picture, monkeypatch):
@@ -161,7 +161,8 @@ def test_training_on_a_folder_without_pictures(command, tmp_path, tensorflow):
 def test_training_begins_with_an_installed_model_or_not_at_all(command, tmp_path):
     status, out, err = command("train", tmp_path, "--start", "nope", "--out", tmp_path / "t")
     assert (status, out) == (1, "") and not (tmp_path / "t").exists()
-    assert err == "codec: error: model 'nope' is not installed; installed: photo, photo-eyes\n"
+    assert err == ("codec: error: model 'nope' is not installed; installed: exact, photo, "
+                   "photo-eyes\n")
     assert "unexpected" not in err
 
 
@@ -172,8 +173,8 @@ def test_info_verify_models(command, picture):
     assert set(report["sections"]) == {"H", "Z", "Y"}
     assert json.loads(command("verify", f"{picture}.tfci", "--json")[1])["symbols"] == 5 * 7 * 384
     listed = json.loads(command("models", "--json")[1])
-    assert [m["name"] for m in listed] == ["photo", "photo-eyes"]
-    assert 5 < listed[0]["kmac_per_pixel"]["decode"] == listed[1]["kmac_per_pixel"]["decode"] < 25
+    assert [m["name"] for m in listed] == ["exact", "photo", "photo-eyes"]
+    assert 5 < listed[1]["kmac_per_pixel"]["decode"] == listed[2]["kmac_per_pixel"]["decode"] < 25
     assert "photo" in command("models")[1]
 
 
@@ -284,3 +285,35 @@ def test_the_progress_bar_never_reaches_a_pipe(picture, tmp_path):
     names = [json.loads(line)["input"] for line in done.stdout.splitlines()]
     assert done.returncode == 0 and names == [str(picture), str(tmp_path / "second.png")]
     assert b"100%" in b"".join(shown)
+
+
+# ---- exact
+
+def test_lossless_and_bounded(command, picture, tmp_path):
+    for wish, bound, said in (["--lossless"], 0, "lossless"), (
+            ["--max-error", "3"], 3, "no sample off by more than 3"):
+        packed, back = tmp_path / f"{bound}.tfci", tmp_path / f"{bound}.png"
+        status, out, err = command("compress", picture, "-o", packed, *wish)
+        assert (status, err) == (0, "") and said in out
+        assert command("decompress", packed, "-o", back)[0] == 0
+        off = np.asarray(Image.open(back)).astype(int) - np.asarray(Image.open(picture))
+        assert np.abs(off).max() <= bound and (bound == 0) == (np.abs(off).max() == 0)
+        report = json.loads(command("info", packed, "--json")[1])
+        assert report["lossless"] == (bound == 0) and report["max_error"] == bound
+        assert command("verify", packed)[0] == 0
+
+
+def test_measuring_what_lost_nothing(command, picture):
+    status, out, _ = command("compress", picture, "--lossless", "--measure", "--json")
+    report = json.loads(out)
+    assert status == 0 and report["psnr"] is None and report["ssimulacra2"] == 100
+    assert report["max_error"] == 0 and "quality" not in report
+
+
+@pytest.mark.parametrize("wish", [["--lossless", "--max-error", "2"], ["--lossless", "-q", "9"],
+                                  ["--max-error", "2", "--tune", "psnr"], ["--max-error", "-1"],
+                                  ["--max-error", "0.5"], ["--max-error", "256"]])
+def test_bounds_that_make_no_sense_are_wrong_usage(command, picture, wish):
+    status, out, err = command("compress", picture, *wish)
+    assert status == 2 and out == "" and "error" in err
+    assert not Path(f"{picture}.tfci").exists()

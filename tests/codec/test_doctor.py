@@ -54,7 +54,7 @@ def test_it_knows_this_installation():
     assert report["cores"] == f"{parallel.cores()} of {os.cpu_count()}"
     assert report["numpy"] == metadata.version("numpy")
     assert report["models"] == ", ".join(
-        f"{name} {zoo.find(name).digest.hex()}" for name in ("photo", "photo-eyes"))
+        f"{name} {zoo.find(name).digest.hex()}" for name in ("exact", "photo", "photo-eyes"))
     assert report["engine by default"] == "litert" and report["engine litert"] == "ready"
 
 
@@ -108,5 +108,5 @@ def test_damaged_weights_are_named(tmp_path, fault, problem):
         blob[-5] ^= 1
         path.write_bytes(blob)
     report = without(environment={"CODEC_MODELS": str(folder)})
-    assert "photo (damaged), photo " in report["models"]
+    assert "photo (damaged), exact " in report["models"]
     assert problem in report["problems"][0] and str(folder) in report["problems"][0]

@@ -10,11 +10,12 @@ import codec
 from codec import bitstream, engines, media
 from codec.rate_control import Target
 
-NAMES = {"KINDS", "SUFFIXES", "DEFAULT_SUFFIX", "MODELS", "read", "write", "info",
-         "compress", "decompress", "compare"}
+NAMES = {"KINDS", "SUFFIXES", "DEFAULT_SUFFIX", "MODELS", "EXACT", "read", "write", "info",
+         "compress", "decompress", "exactness", "digest", "compare"}
 PARAMETERS = {"read": ["source", "limit"], "write": [..., "suffix", "file"], "info": ["header"],
               "compress": [..., "target", "engine"],
-              "decompress": ["header", "sections", "engine", "part"], "compare": ["a", "b"]}
+              "decompress": ["header", "sections", "engine", "part"], "compare": ["a", "b"],
+              "exactness": ["header", "extras"], "digest": ["header", "sections", "engine"]}
 
 
 @pytest.fixture(scope="module", params=media.NAMES)
@@ -67,6 +68,18 @@ def test_a_value_comes_back_from_its_sections(medium, value, engine, wish):
     lost = medium.compare(value, again)
     assert lost and all(np.isfinite(number) and number > 15 for number in lost.values())
     assert all(number in (np.inf, 100) for number in medium.compare(value, value).values())
+
+
+@pytest.mark.parametrize("bound", [0, 2])
+def test_a_value_comes_back_within_a_bound(medium, value, bound):
+    engine = codec.engine_for(codec.find_model(medium.EXACT))
+    first, *rest = medium.compress(value, Target(max_error=bound), engine)
+    header, extras = bitstream.Header.unpack(first.payload), dict(rest)
+    again = medium.decompress(header, iter(rest), engine)
+    off = again.array.astype(float) - value.array
+    assert np.abs(off).max() <= bound and again.array.dtype == value.array.dtype
+    assert medium.exactness(header, extras)["lossless"] == (bound == 0)
+    assert medium.digest(header, iter(rest), engine)["symbols"] == value.array.size
 
 
 def test_a_file_that_it_writes_is_one_that_it_reads(medium, value):

@@ -1,0 +1,212 @@
+"""Trains the networks of exact prediction: from arrays to a predictor, in minutes.
+
+What a network sees of a sample depends on decoded samples alone, not on the network: so crops are
+walked through once, by the very code that an encoder runs, with some error bound for each; then the
+networks learn from what was seen there, shuffled.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict, dataclass
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+from safetensors.numpy import save
+
+from codec.models import exact, exact_fitting, exact_tables, zoo
+from codec.models.config import Config
+from codec.models.exact import Front, Predictor, Walk
+from codec.models.integer_training import TrainedIntegerNetwork, straight_through_round
+
+CROPS = 32              # that are walked through side by side
+BATCH = 8192            # samples a step
+SHARE = 0.25            # of samples that are learned from
+SCALE, OFFSET = np.array([64.0, 16.0, 2.0]), np.array([0.0, 20.0, 0.5])     # of the outputs
+
+
+@dataclass(frozen=True)
+class Seen:
+    """Samples of planes that see as many others: x int16 [N, inputs]; exponents int32 [N]; error
+    float32 [N], of the linear prediction; half float32 [N], half a step of the quantiser."""
+
+    x: np.ndarray
+    exponents: np.ndarray
+    error: np.ndarray
+    half: np.ndarray
+
+
+def look(crops: Iterable[np.ndarray], bounds: tuple[int, ...], soft: float, seed: int
+         ) -> list[Seen]:
+    """What is seen of crops uint8 [h, w, C] of one shape, by how many others a plane sees; a share
+    `soft` of them gets chroma of half the resolution first, as all that was once a JPEG."""
+    random = np.random.default_rng(seed)
+    groups: list[list[tuple]] = [[], [], []]
+    waiting: list[np.ndarray] = []
+
+    def walk() -> None:
+        tiles = np.stack(waiting)
+        bound = int(random.choice(bounds))
+        steps = Walk(tiles.shape, 8, bound)
+        for channel in steps.channels:
+            base = steps.base(channel)
+            own = tiles[..., channel.place].astype(np.int32) - (0 if base is None else base)
+            linear, _ = exact_fitting.fit(own, steps.crosses(channel))
+            group, step = groups[channel.crosses], 2 * bound + 1
+
+            def code(front: Front, own=own, step=step) -> np.ndarray:
+                return (own[:, front.rows, front.columns] - front.centre + step // 2) // step
+
+            def seen(rows, columns, x, e, first, own=own, group=group, step=step) -> None:
+                some = random.random(e.size) < SHARE
+                error = own[:, rows, columns] - first / (1 << exact.MEAN_BITS)
+                group.append((x.reshape(len(x), -1)[:, some].T, e.ravel()[some],
+                              error.ravel()[some].astype(np.float32),
+                              np.full(some.sum(), step / 2, np.float32)))
+            steps.sweep(channel, linear, _no_network, code, seen)
+        waiting.clear()
+    for crop in crops:
+        waiting.append(_softened(crop) if random.random() < soft else crop)
+        if len(waiting) == CROPS:
+            walk()
+    if waiting:
+        walk()
+    return [Seen(*(np.concatenate(parts) for parts in zip(*group))) for group in groups if group]
+
+
+def _no_network(x: np.ndarray) -> np.ndarray:
+    return np.zeros([len(x), exact.OUTPUTS], np.int32)
+
+
+def _softened(pixels: np.ndarray) -> np.ndarray:
+    """uint8 [h, w, 3] with chroma as means of 2x2, luma as it is."""
+    if pixels.shape[2] != 3:
+        return pixels
+    luma = pixels.astype(np.float32) @ np.array([0.299, 0.587, 0.114], np.float32)
+    chroma = pixels - luma[..., None]
+    height, width = (n // 2 * 2 for n in luma.shape)
+    blocks = chroma[:height, :width].reshape(height // 2, 2, width // 2, 2, 3).mean((1, 3))
+    for axis in 0, 1:
+        before = np.concatenate([blocks.take([0], axis), blocks.take(
+            range(blocks.shape[axis] - 1), axis)], axis)
+        after = np.concatenate([blocks.take(range(1, blocks.shape[axis]), axis),
+                                blocks.take([-1], axis)], axis)
+        pairs = np.stack([0.75 * blocks + 0.25 * before, 0.75 * blocks + 0.25 * after], axis + 1)
+        blocks = pairs.reshape(*(2 * n if a == axis else n for a, n in enumerate(blocks.shape)))
+    chroma[:height, :width] = blocks
+    return np.clip(np.rint(luma[..., None] + chroma), 0, 255).astype(np.uint8)
+
+
+def make_network(crosses: int, hidden: int) -> TrainedIntegerNetwork:
+    size = exact.inputs(crosses)
+    shapes = [(1, size, hidden, 1), (1, hidden, hidden, 1), (1, hidden + size, exact.OUTPUTS, 1)]
+    network = TrainedIntegerNetwork(f"network_{crosses}", 0, shapes, exact.INPUT_MAX,
+                                    exact.INPUT_BITS, SCALE, OFFSET)
+    network.kernels[-1].assign(0.1 * network.kernels[-1])
+    return network
+
+
+def run(network: TrainedIntegerNetwork, x):
+    """Inputs [N, inputs] -> outputs [N, 3]: the last layer sees the inputs too."""
+    x = tf.cast(x, tf.float32)
+    return network.output(tf.concat([network.hidden(x), x], -1))
+
+
+def bits(outputs, exponents, error, half):
+    """Bits of samples under the distributions that outputs name, as tables would have them."""
+    unit = tf.pow(2.0, tf.cast(exponents, tf.float32))
+    mean = outputs[:, 0] / (1 << exact.MEAN_BITS) * unit
+    index = straight_through_round(tf.clip_by_value(outputs[:, 1], 0.0, exact.HIGHEST_INDEX))
+    scale = exact_tables.LEAST_SCALE * tf.pow(2.0, index / exact_tables.PER_OCTAVE) * unit
+    tail = tf.clip_by_value(outputs[:, 2], 0.0, len(exact_tables.TAILS) - 1.0)
+    # a cubic through TAILS, so that there are gradients between them
+    share = tail * (0.06 + (tail - 1) * (0.015 + (tail - 2) * 0.08 / 6))
+
+    def below(t):
+        return (1 - share) * tf.sigmoid(t / scale) + share * tf.sigmoid(t / (3 * scale))
+    far = -tf.abs(error - mean)                 # in the lower tail, where differences are exact
+    p = below(far + half) - below(far - half)
+    return -tf.math.log(p * (1 - 2.0**-8) + 2.0**-16) / np.log(2.0)
+
+
+def train(seen: Seen, crosses: int, hidden: int, rate: float, minutes: float, seed: int, say
+          ) -> tuple[TrainedIntegerNetwork, float]:
+    """A network that has learned for so many minutes, and the bits a sample at the end."""
+    network, random = make_network(crosses, hidden), np.random.default_rng(seed)
+    variables = [*network.kernels, *network.biases]
+    first, second = ([tf.Variable(tf.zeros_like(v)) for v in variables] for _ in range(2))
+
+    @tf.function(jit_compile=True)
+    def step(x, exponents, error, half, rate, count):
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_mean(bits(run(network, x), exponents, error, half))
+        gradients, _ = tf.clip_by_global_norm(tape.gradient(loss, variables), 1.0)
+        for v, m, s, gradient in zip(variables, first, second, gradients):      # Adam
+            m.assign(0.9 * m + 0.1 * gradient)
+            s.assign(0.99 * s + 0.01 * gradient**2)
+            v.assign_sub(rate * m / (1 - 0.9**count) / (tf.sqrt(s / (1 - 0.99**count)) + 1e-8))
+        return loss
+    start, count, mean, told = time.monotonic(), 0, 0.0, 0.0
+    while (done := (time.monotonic() - start) / (60 * minutes)) < 1:
+        count += 1
+        now = rate * min(1, count / 100) * (0.5 * (1 + np.cos(np.pi * done)) + 0.003)
+        some = np.sort(random.integers(0, len(seen.x), BATCH))
+        loss = float(step(seen.x[some], seen.exponents[some], seen.error[some], seen.half[some],
+                          np.float32(now), np.float32(count)))
+        if not np.isfinite(loss):
+            raise FloatingPointError(f"the loss is {loss} after {count} steps")
+        mean += (loss - mean) / min(count, 500)
+        if done - told > 0.1:
+            told = done
+            say(f"network {crosses}: {done:4.0%}  {count} steps  {mean:.4f} bits a sample")
+    return network, mean
+
+
+def train_and_export(config: Config, training: dict, source: Callable, out: Path,
+                     minutes: float | None, say: Callable[[str], None]) -> zoo.InstalledModel:
+    """Trains for so many minutes in all on crops of what source gives for a patch and a seed, and
+    writes the model's folder.
+
+    Raises:
+        FloatingPointError: if the loss is no number.
+    """
+    facts = training | ({"minutes": minutes} if minutes else {})
+    predictor, ends = train_predictor(_crops(source, training), facts, config.channels[0], say)
+    blob = save({k: np.ascontiguousarray(v) for k, v in predictor.arrays().items()})
+    costs = [sum(layer.kernel.size for layer in network.layers) + exact.weights(crosses)
+             for crosses, network in enumerate(predictor.networks)]
+    cost = round(sum(costs) / 1e3, 2)
+    info = {"name": config.name, "media": "picture", "config": asdict(config),
+            "kmac_per_pixel": {"encode": cost, "decode": cost}, "sha256": zoo.sha256(b"", blob),
+            "training": facts | {"bits": [round(end, 4) for end in ends]}}
+    out.mkdir(parents=True, exist_ok=True)
+    (out / zoo.FILES[1]).write_bytes(blob)
+    (out / "model.json").write_text(json.dumps(info, indent=1) + "\n")
+    zoo.open_folder.cache_clear()
+    return zoo.open_folder(out)
+
+
+def _crops(source: Callable, training: dict) -> Iterator[np.ndarray]:
+    """One from a random place of each array."""
+    side, random = training["patch"], np.random.default_rng(training["seed"])
+    for array in islice(source((side, side), training["seed"]), training["crops"]):
+        y, x = (int(random.integers(0, n - side + 1)) for n in array.shape[:2])
+        yield array[y:y + side, x:x + side]
+
+
+def train_predictor(crops: Iterable[np.ndarray], training: dict, hidden: int, say
+                    ) -> tuple[Predictor, list[float]]:
+    """A predictor trained on crops, and the bits a sample of its networks at the end; training:
+    minutes, rate, bounds, soft and seed of a configuration."""
+    seen = look(crops, training["bounds"], training["soft"], training["seed"])
+    networks, ends = [], []
+    for crosses, group in enumerate(seen):
+        network, end = train(group, crosses, hidden, training["rate"],
+                             training["minutes"] / len(seen), training["seed"], say)
+        networks.append(network.export())
+        ends.append(end)
+    return Predictor(exact_tables.logistic_tables(), tuple(networks)), ends

@@ -1,0 +1,164 @@
+"""Pictures whose samples come back as they were, or within a bound, through the public surface."""
+
+import hashlib
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import codec
+from codec import bitstream
+from codec.media import picture_exact
+
+GOLDEN = Path(__file__).parents[2] / "data" / "golden" / "exact.tfci"
+
+
+@pytest.fixture(scope="module")
+def small(photo):
+    return np.ascontiguousarray(photo[:70, :90])
+
+
+@pytest.fixture(scope="module")
+def blob(small):
+    return codec.compress(small, max_error=0)
+
+
+def test_a_picture_comes_back_as_it_was(small, blob):
+    assert (codec.decompress(blob).pixels == small).all()
+    told = codec.info(blob)
+    assert told["lossless"] and told["max_error"] == 0 and told["depth"] == 8
+    assert told["coder"] == "own" and told["model"] == "exact" and not told["alpha"]
+    assert set(told["sections"]) == {"H", "B", "S"}
+    png = io.BytesIO()
+    Image.fromarray(small).save(png, "PNG", optimize=True)
+    assert len(blob) < 0.9 * png.tell()
+
+
+def test_verify_tells_the_digest_of_the_samples(small, blob):
+    assert codec.verify(blob) == {"symbols": small.size,
+                                  "sha256": hashlib.sha256(small.tobytes()).hexdigest()}
+
+
+@pytest.mark.parametrize("bound", [1, 3, 20])
+def test_no_sample_is_further_off_than_asked(small, blob, bound):
+    packed = codec.compress(small, max_error=bound)
+    off = np.abs(codec.decompress(packed).pixels.astype(int) - small)
+    assert 0 < off.max() <= bound and len(packed) < len(blob)
+    assert codec.info(packed)["max_error"] == bound and not codec.info(packed)["lossless"]
+
+
+def test_gray_and_alpha_come_back(small):
+    random = np.random.default_rng(0)
+    alpha = np.where(random.random(small.shape[:2]) < 0.3, 0, small[..., 2]).astype(np.uint8)
+    small, alpha = small[:30], alpha[:30]
+    for planes in (small[..., 0], np.dstack([small[..., 0], alpha]), np.dstack([small, alpha])):
+        for bound in (0, 2):
+            image = codec.decompress(codec.compress(planes, max_error=bound)).to_pillow()
+            off = np.abs(np.asarray(image).astype(int) - planes)        # invisible colours too
+            assert off.max() <= bound
+            if planes.ndim == 3:
+                assert off[..., -1].max() == 0
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 300), (257, 2), (30, 515)])
+def test_pictures_of_any_size(photo, size):
+    picture = np.resize(photo, (*size, 3))
+    blob = codec.compress(picture, max_error=0, threads=2)
+    assert (codec.decompress(blob, threads=1).pixels == picture).all()
+    assert codec.compress(picture, max_error=0, threads=1) == blob
+
+
+def test_a_crop_decodes_its_tiles_alone(photo, monkeypatch):
+    picture = np.resize(photo, (60, 600, 3))
+    blob = codec.compress(picture, max_error=1)
+    whole = codec.decompress(blob).pixels
+    decoded, plain = [], picture_exact.exact.decode
+
+    def counted(payloads, *rest):
+        decoded.extend(payloads)
+        return plain(payloads, *rest)
+    monkeypatch.setattr(picture_exact.exact, "decode", counted)
+    part = codec.decompress(blob, crop=(250, 10, 40, 30)).pixels
+    assert (part == whole[10:40, 250:290]).all() and len(decoded) == 2
+
+
+def test_few_colours_are_coded_as_webp():
+    icon = np.kron(np.random.default_rng(3).integers(0, 4, (40, 40)), np.ones((4, 4), int))
+    picture = np.array([[255, 0, 0], [0, 0, 0], [255, 255, 255], [9, 80, 200]], np.uint8)[icon]
+    blob = codec.compress(picture, max_error=0)
+    assert codec.info(blob)["coder"] == "WebP" and len(blob) < 1000
+    assert (codec.decompress(blob).pixels == picture).all()
+    assert (codec.decompress(blob, crop=(8, 4, 16, 20)).pixels == picture[4:24, 8:24]).all()
+    assert codec.verify(blob)["symbols"] == picture.size
+
+
+def test_metadata_stay(small):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    file = io.BytesIO()
+    Image.fromarray(small).save(file, "PNG", exif=exif.tobytes(), dpi=(300, 300))
+    back = codec.decompress(codec.compress(file.getvalue(), max_error=0))
+    assert back.exif and back.density == (11811, 11811)
+
+
+def test_what_was_rounded_cannot_be_kept():
+    file = io.BytesIO()
+    Image.fromarray(np.arange(600, dtype=np.uint16).reshape(20, 30) * 100).save(file, "PNG")
+    with pytest.raises(codec.CodecError, match="kept exactly: 16-bit samples were rounded") as told:
+        codec.compress(file.getvalue(), max_error=0)
+    assert told.value.kind == "unsupported"
+
+
+@pytest.mark.parametrize("wish, text", [
+    ({"max_error": -1}, "max_error is -1"), ({"max_error": 0.5}, "max_error is 0.5"),
+    ({"max_error": 1 << 15}, "allowed is a whole number"), ({"max_error": 0, "quality": 5}, "one"),
+    ({"max_error": 0, "tune": "eyes"}, "nothing to tune"),
+    ({"max_error": 0, "model": "photo"}, "codes no samples exactly"),
+    ({"quality": 50, "model": "exact"}, "give a bound on errors")])
+def test_wrong_usage_is_told(small, wish, text):
+    with pytest.raises(codec.CodecError, match=text) as told:
+        codec.compress(small, **wish)
+    assert told.value.kind == "usage"
+
+
+def test_every_damaged_byte_is_an_error(small):
+    """Checksums of sections repaired: what is inside them must tell by itself."""
+    blob = codec.compress(small[:24, :40], max_error=0)
+    sections = list(bitstream.Reader(io.BytesIO(blob)))
+    random = np.random.default_rng(1)
+    for _ in range(60):
+        at = int(random.integers(1, len(sections)))
+        kind, payload = sections[at]
+        place = int(random.integers(len(payload)))
+        wrong = bytearray(payload)
+        wrong[place] ^= 1 << int(random.integers(8))
+        file = io.BytesIO()
+        bitstream.write(file, [*sections[:at], bitstream.Section(kind, bytes(wrong)),
+                               *sections[at + 1:]])
+        with pytest.raises(codec.CodecError) as told:
+            codec.decompress(file.getvalue())
+        assert told.value.kind == "damaged"
+
+
+def test_tiles_that_are_swapped_are_an_error(photo):
+    picture = np.resize(photo, (20, 512, 3))
+    head, bound, one, two = bitstream.Reader(io.BytesIO(codec.compress(picture, max_error=0)))
+    file = io.BytesIO()
+    bitstream.write(file, [head, bound, two, one])
+    with pytest.raises(codec.CodecError, match="differ from those that were written"):
+        codec.decompress(file.getvalue())
+
+
+@pytest.mark.parametrize("threads", [1, 2, 4])
+def test_a_golden_stream_decodes_to_its_samples(threads):
+    """The same samples on every machine, for ever."""
+    data = GOLDEN.read_bytes()
+    pixels = codec.decompress(data, threads=threads).pixels
+    assert pixels.shape == (150, 300, 3)
+    assert hashlib.sha256(pixels.tobytes()).hexdigest() == GOLDEN_DIGEST
+    assert codec.verify(data)["sha256"] == GOLDEN_DIGEST
+
+
+GOLDEN_DIGEST = "a9f7e5dc11760dad34206a2d0dd3cfda1207314dbc91861f01713e0f85e6323a"

@@ -1,0 +1,84 @@
+"""Samples within a bound, of every shape, depth and number of channels."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import codec
+from codec import exact
+
+
+@pytest.fixture(scope="module")
+def predictor():
+    return codec.find_model("exact").predictor
+
+
+def samples_of(seed, shape, depth):
+    """Some noise, some of it flat, some of it full of jumps."""
+    random = np.random.default_rng(seed)
+    top = (1 << depth) - 1
+    smooth = random.integers(0, top + 1, (shape[0], 1, 1, shape[3])) + random.normal(
+        0, top / 2 ** random.integers(1, 9), shape).cumsum(2) / 3
+    wild = random.integers(0, top + 1, shape)
+    chosen = np.where(random.random(shape) < random.choice([0.0, 0.02, 1.0]), wild, smooth)
+    return np.clip(np.rint(chosen), 0, top).astype(np.uint8 if depth == 8 else np.uint16)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(1, 3), st.integers(1, 24), st.integers(1, 24), st.integers(1, 4),
+       st.sampled_from([8, 12, 16]), st.sampled_from([0, 0, 1, 2, 5, 100]), st.integers(0, 999))
+def test_no_sample_is_further_off_than_the_bound(predictor, tiles, height, width, channels, depth,
+                                                 bound, seed):
+    samples = samples_of(seed, (tiles, height, width, channels), depth)
+    payloads, shown = exact.encode(samples, depth, bound, predictor)
+    off = np.abs(shown.astype(int) - samples)
+    assert off.max() <= bound
+    if channels in (2, 4):
+        assert off[..., -1].max() == 0                          # alpha
+    again, sound = exact.decode(payloads, samples.shape[1:], depth, bound, predictor)
+    assert (again == shown).all() and again.dtype == samples.dtype and sound.all()
+
+
+def test_a_tile_does_not_depend_on_what_is_beside_it(predictor, photo):
+    tiles = np.stack([photo[:40, :50], photo[100:140, 60:110], photo[7:47, 200:250]])
+    together, _ = exact.encode(tiles, 8, 1, predictor)
+    for tile, payload in zip(tiles, together):
+        assert exact.encode(tile[None], 8, 1, predictor)[0] == [payload]
+
+
+def test_a_photograph_takes_fewer_bits_than_png(predictor, photo):
+    import io
+
+    from PIL import Image
+    tile = np.ascontiguousarray(photo[:100, :200])
+    file = io.BytesIO()
+    Image.fromarray(tile).save(file, "PNG", optimize=True)
+    sizes = [len(exact.encode(tile[None], 8, bound, predictor)[0][0]) for bound in (0, 1, 4)]
+    assert sizes[0] < 0.85 * file.tell() and sizes[1] < 0.75 * sizes[0] and (
+        sizes[2] < 0.7 * sizes[1])
+
+
+def test_extremes_of_sixteen_bits_come_back(predictor):
+    board = (np.indices((33, 30)).sum(0) % 2 * 65535).astype(np.uint16)[None, ..., None]
+    payloads, shown = exact.encode(board, 16, 0, predictor)
+    assert (shown == board).all()
+    assert (exact.decode(payloads, (33, 30, 1), 16, 0, predictor)[0] == board).all()
+
+
+@pytest.mark.parametrize("cut", [0, 1, 10, 40])
+def test_a_head_that_is_cut_short_is_an_error(predictor, photo, cut):
+    [payload], _ = exact.encode(photo[None, :20, :20], 8, 0, predictor)
+    with pytest.raises(codec.CodecError, match="predictor cannot be read"):
+        exact.decode([payload[:cut]], (20, 20, 3), 8, 0, predictor)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.binary(max_size=300))
+def test_any_bytes_decode_to_something_or_are_an_error(predictor, data):
+    try:
+        samples, sound = exact.decode([data], (9, 8, 3), 8, 0, predictor)
+    except codec.CodecError as error:
+        assert error.kind == "damaged"
+    else:
+        assert samples.shape == (1, 9, 8, 3) and not sound.any()

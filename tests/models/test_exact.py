@@ -1,0 +1,174 @@
+"""Exact prediction: its tables, what it sees, and that it is integers throughout."""
+
+import numpy as np
+import pytest
+
+from codec.models import exact, exact_fitting, exact_tables, zoo
+from codec.models.exact import Plane, Skewed
+
+
+@pytest.fixture(scope="module")
+def predictor():
+    return zoo.find("exact").predictor
+
+
+# ---- tables
+
+def test_every_symbol_of_every_row_has_its_place(predictor):
+    tables, random = predictor.tables, np.random.default_rng(0)
+    for row in range(exact_tables.SCALES * 4):
+        reach = int(tables.reaches[row // 4])
+        symbols = np.arange(-reach, reach + 2)
+        rows = np.full(len(symbols), row)
+        fraction = np.full(len(symbols), random.integers(-8, 9))
+        low, frequency = tables.interval(symbols, rows, fraction)
+        assert frequency.min() >= 1 and low[0] == 0 and low[-1] + frequency[-1] == 65536
+        assert (low[:-1] + frequency[:-1] == low[1:]).all()
+        for place in low, low + frequency - 1:
+            found = tables.find(place, rows, fraction)
+            assert (found[0] == symbols).all() and (found[1] == low).all()
+            assert (found[2] == frequency).all()
+
+
+def test_symbols_out_of_reach_are_the_escape(predictor):
+    tables, row, zero = predictor.tables, np.array([0, 0]), np.array([0, 0])
+    far = np.array([-10**6, 10**6])
+    assert tables.is_escape(far, row).all()
+    escape = tables.interval(np.array([tables.reaches[0] + 1] * 2), row, zero)
+    assert all((a == b).all() for a, b in zip(tables.interval(far, row, zero), escape))
+
+
+def test_stored_tables_are_logistics(predictor):
+    pytest.importorskip("scipy")
+    made = exact_tables.logistic_tables()
+    assert np.abs(made.sixteenths.astype(int) - predictor.tables.sixteenths).max() <= 1
+    assert (made.reaches == predictor.tables.reaches).all()
+
+
+def test_what_a_table_does_not_tell_is_at_most_twelve_bits():
+    scale = np.arange(-9, 300)
+    row, fraction, shift = exact_tables.table(scale, np.full(309, 3), np.full(309, 5))
+    assert row.min() == 3 and row.max() == 179 and shift.max() == 12 and shift[:54].max() == 0
+    assert (fraction[shift > 0] == 0).all() and (fraction[shift == 0] == 5).all()
+
+
+# ---- what is seen
+
+def test_planes_are_continued_around():
+    plane = np.arange(1, 13).reshape(1, 3, 4).astype(np.int32)
+    skewed = Skewed(1, 3, 4, middle=100)
+    for front in range(4 + 3 * 2):
+        first, last = skewed.rows(front)
+        if first < last:
+            rows = np.arange(first, last)
+            places = skewed.places(front, first, last)
+            seen = skewed.look(places, [(0, -1), (-1, 0)])[:, 0].tolist()
+            if front == 0:
+                assert seen == [[100], [100]]           # nothing is known
+            if front == 3:                              # (0, 3) and (1, 0)
+                assert seen == [[3, 1], [1, 1]]
+            skewed.put(front, first, last, plane[:, rows, front - 3 * rows])
+    assert (skewed.whole() == plane).all()
+    at = lambda y, x: skewed.values[x + 3 * y + 4 * exact.REACH, 0, exact.REACH + y]    # noqa: E731
+    assert [at(1, -1), at(2, -2), at(3, -1)] == [1, 5, 9]       # left: the first of the row above
+    assert [at(0, 4), at(1, 6)] == [4, 8]                       # right: the last of the row
+    assert [at(-1, 3), at(-1, 5), at(-2, 5)] == [1, 3, 2]       # above: what was before
+    assert [at(3, 0), at(3, 3), at(3, 4)] == [9, 12, 12]        # below: the last row
+
+
+def test_a_sample_sees_nothing_that_comes_after_it(predictor):
+    """Changing a sample changes no prediction in its own front or before."""
+    random = np.random.default_rng(2)
+    plane = random.integers(0, 256, (1, 9, 11)).astype(np.int32)
+    linear = random.integers(-2000, 2000, (1, 4, exact.weights(0))).astype(np.int32)
+
+    def centres(plane):
+        out = {}
+
+        def code(front):
+            for i, (y, x) in enumerate(zip(front.rows, front.columns)):
+                out[int(y), int(x)] = (front.centre[0, i], front.scale[0, i], front.tail[0, i])
+            return plane[:, front.rows, front.columns] - front.centre
+        exact.sweep((1, 9, 11), Plane(8, 0, linear), predictor.network(0), code)
+        return out
+    before = centres(plane)
+    for y, x in ((0, 0), (3, 4), (8, 10), (0, 10), (5, 0)):
+        other = plane.copy()
+        other[0, y, x] ^= 255
+        after = centres(other)
+        assert all(after[v, u] == found for (v, u), found in before.items()
+                   if u + 3 * v <= x + 3 * y)
+
+
+def test_taps_are_known_in_time():
+    assert len(exact.OWN) == 20 and exact.OWN[:4] == [(-1, 0), (0, -1), (-1, -1), (-1, 1)]
+    assert all(x + 3 * y < 0 and max(abs(x), abs(y)) <= exact.REACH for y, x in exact.OWN)
+
+
+def test_networks_compute_the_same_in_int64(predictor):
+    random = np.random.default_rng(4)
+    for crosses, network in enumerate(predictor.networks):
+        x = random.integers(-255, 256, (500, exact.inputs(crosses)))
+        for layer in network.layers[:2]:
+            assert (layer(x) == layer(x, np.int64)).all()
+            x = layer(x, np.int64)
+
+
+def test_a_predictor_comes_back_from_its_arrays(predictor):
+    again = exact.Predictor.from_arrays(predictor.arrays())
+    x = np.random.default_rng(5).integers(-255, 256, (50, exact.inputs(2)))
+    assert (again.network(2)(x) == predictor.network(2)(x)).all()
+    assert (again.tables.sixteenths == predictor.tables.sixteenths).all()
+
+
+# ---- fitting
+
+def test_what_is_linear_is_predicted_exactly():
+    y, x = np.mgrid[:60, :50]
+    plane = (3 * y + 7 * x + 40)[None]
+    linear, bits = exact_fitting.fit(plane, [])
+    off = []
+
+    def code(front):
+        guess = plane[:, front.rows, front.columns] - front.centre
+        inner = (front.rows > 4) & (front.columns > 4) & (front.columns < 45)
+        off.append(np.abs(guess[:, inner]).max(initial=0))
+        return guess
+    exact.sweep(plane.shape, Plane(16, 0, linear), lambda x: np.zeros([len(x), 3], int), code)
+    assert max(off) <= 1 and 6 <= bits[0] <= exact.WEIGHT_BITS
+
+
+def test_another_plane_is_used_where_it_helps():
+    random = np.random.default_rng(6)
+    other = random.integers(0, 256, (1, 64, 64))
+    linear, _ = exact_fitting.fit(other // 2 + 20, [other])
+    of_centre = len(exact.OWN)
+    assert linear[0, 0, of_centre] / (1 << exact.WEIGHT_BITS) == pytest.approx(0.5, abs=0.06)
+
+
+def test_what_was_once_smaller_is_predicted_by_where_it_is():
+    """A plane of half the resolution, interpolated: four sets of weights."""
+    small = np.random.default_rng(7).integers(0, 256, (60, 60)).astype(float)
+    small = (small + np.roll(small, 1, 0) + np.roll(small, 1, 1)) / 3
+    plane = np.zeros([120, 120])
+    plane[::2, ::2] = small
+    plane[::2, 1::2] = (small + np.roll(small, -1, 1)) / 2
+    plane[1::2] = (plane[::2] + np.roll(plane[::2], -1, 0)) / 2
+    linear, _ = exact_fitting.fit(np.rint(plane).astype(int)[None], [])
+    assert len(np.unique(linear[0], axis=0)) == 4
+    noise = np.random.default_rng(8).integers(0, 256, (1, 120, 120))
+    assert len(np.unique(exact_fitting.fit(noise, [])[0][0], axis=0)) == 1
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 1), (2, 8, 30), (1, 30, 8), (1, 9, 9)])
+def test_tiny_planes_get_weights_too(shape):
+    linear, bits = exact_fitting.fit(np.ones(shape, int), [np.ones(shape, int)])
+    assert linear.shape == (shape[0], 4, exact.weights(1)) and len(bits) == shape[0]
+
+
+def test_weights_have_the_bits_that_are_said():
+    plane = np.random.default_rng(8).integers(0, 256, (3, 40, 40)).cumsum(2) // 40
+    linear, bits = exact_fitting.fit(plane, [])
+    for weights, count in zip(linear, bits):
+        assert (weights % (1 << (exact.WEIGHT_BITS - count)) == 0).all()
+        assert np.abs(weights).max() < 1 << 15
