@@ -9,5 +9,5 @@ from codec.models.config import Config
 MEDIUM = "picture"
 MODEL = Config("exact", family="exact", hyper="none", channels=(32,), cell=(1, 1),
                hyper_cell=(1, 1), halo={})
-TRAINING = dict(minutes=24, patch=144, scales=(0.45, 0.68), crops=1600, rate=4e-3, soft=0.6,
+TRAINING = dict(minutes=9, patch=144, scales=(0.45, 0.68), crops=1600, rate=4e-3, soft=0.6,
                 bounds=(0, 0, 0, 0, 0, 0, 1, 2, 4), seed=0)
