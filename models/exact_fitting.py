@@ -9,6 +9,7 @@ from codec.models.exact import CROSS, NEAR, NEAREST, OWN, PHASES, REACH, WEIGHT_
 RIDGE = 1e-4            # of each input's energy
 ROUNDING = 0.002        # error that rounded weights may add, of the error that there is
 LEAST_BITS = 6
+LARGEST = (1 << 14) - 1     # weight, without its bits after the point: two bytes hold that
 WEIGHT_COST = 14        # bits, about
 
 
@@ -48,10 +49,10 @@ def fit(samples: np.ndarray, crosses: list[np.ndarray]) -> tuple[np.ndarray, np.
                 sets[which], finest = own, max(finest, fine)
             if gain < WEIGHT_COST * (PHASES - 1) * len(seen):
                 sets, finest = np.repeat(found[None], PHASES, 0), _solve(seen, truth, around)[1]
-        bits[i] = finest
-        limit = (1 << 15) - 1 >> (WEIGHT_BITS - finest)     # of what two bytes hold
-        out[i] = np.clip(np.rint(sets * (1 << finest)), -limit, limit).astype(np.int32) << (
-            WEIGHT_BITS - finest)
+        room = int(np.log2(LARGEST / max(1.0, np.abs(sets).max())))
+        bits[i] = max(0, min(finest, room))
+        whole = np.clip(np.rint(sets * 2.0 ** bits[i]), -LARGEST, LARGEST)
+        out[i] = whole.astype(np.int32) << (WEIGHT_BITS - bits[i])
     return out, bits
 
 

@@ -82,3 +82,15 @@ def test_any_bytes_decode_to_something_or_are_an_error(predictor, data):
         assert error.kind == "damaged"
     else:
         assert samples.shape == (1, 9, 8, 3) and not sound.any()
+
+
+@pytest.mark.parametrize("depth", [8, 16])
+def test_smooth_waves_come_back(predictor, depth):
+    """Fine, large weights of a linear predictor that leaves next to nothing."""
+    y, x = np.mgrid[:60, :70]
+    wave = (np.sin(x / 9 + y / 7) + 1) / 2.1 * ((1 << depth) - 1)
+    for sharp in (1, 40):
+        plane = np.rint(wave / sharp).astype(np.uint8 if depth == 8 else np.uint16)[None, ..., None]
+        payloads, shown = exact.encode(plane, depth, 0, predictor)
+        again, sound = exact.decode(payloads, plane.shape[1:], depth, 0, predictor)
+        assert (shown == plane).all() and (again == plane).all() and sound.all()
