@@ -128,7 +128,8 @@ def test_verify_sees_every_symbol(blob):
 
 
 def test_installed_models_are_what_their_files_say():
-    photo, eyes = codec.installed_models()
+    exact, photo, eyes = codec.installed_models()
+    assert (exact["name"], exact["media"]) == ("exact", "picture")
     assert (photo["name"], photo["media"]) == ("photo", "picture")
     assert (eyes["name"], eyes["media"]) == ("photo-eyes", "picture")
     assert codec.find_model("photo").info == photo
@@ -194,7 +195,7 @@ GRAY = np.full([20, 30], 90, np.uint8)
     (GRAY.astype(float), {}, "usage", "array is float64 [20, 30]"),
     (GRAY[:0], {}, "usage", "nothing to compress"),
     (GRAY, {"engine": "onnx"}, "usage", "known: auto, litert, tensorflow"),
-    (GRAY, {"model": "nope"}, "missing", "model 'nope' is not installed; installed: photo"),
+    (GRAY, {"model": "nope"}, "missing", "model 'nope' is not installed; installed: exact"),
     ("/no/such.png", {}, "missing", "No such file or directory"),
     (b"no picture", {}, "unsupported", "not a picture that can be read"),
     (b"", {}, "damaged", "is empty"),
