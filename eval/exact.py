@@ -24,7 +24,8 @@ from codec.eval import baselines, datasets
 RIVALS = {
     "PNG": baselines.Rival("PNG", (), {"optimize": True}),
     "WebP": baselines.Rival("WEBP", (), {"lossless": True, "quality": 100, "method": 6}),
-    "JPEG 2000": baselines.Rival("JPEG2000", (), {"irreversible": False}, feature="jpg_2000"),
+    "JPEG 2000": baselines.Rival("JPEG2000", (), {"irreversible": False, "mct": 1},
+                                 feature="jpg_2000"),
     "JPEG XL": baselines.Rival("JXL", (), {"lossless": True, "effort": 7},
                                plugin="pillow_jxl", wheel="pillow-jxl-plugin"),
 }
