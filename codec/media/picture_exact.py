@@ -25,7 +25,7 @@ from codec.models.errors import CodecError
 from codec.windows import Box
 
 TILE = 256              # pixels each way
-TOGETHER = 24           # tiles
+TOGETHER = 48           # tiles: fewer, and threads wait for one another
 OWN, WEBP = 0, 1        # coders
 MOST_OF_WEBP = 16383    # pixels each way
 COLOURS = 64            # pixels there must be for each colour, for WebP to be tried
@@ -51,7 +51,7 @@ class Bound(NamedTuple):
     def unpack(cls, payload: bytes | None) -> Bound:
         try:
             error, at = bitstream.read_varint(payload or b"", 0)
-            bound = cls(error, *payload[at:at + 3])         # type: ignore[index]
+            bound = cls(error, *payload[at:])               # type: ignore[index]
         except (IndexError, TypeError):
             raise CodecError("damaged: the error bound cannot be read", "damaged") from None
         if not (error < 1 << 15 and bound.depth == 8 and 1 <= bound.channels <= 4
@@ -67,9 +67,8 @@ def compress(picture: Picture, max_error: int, extras: list[Section], engine: En
     Raises:
         CodecError: if the picture was changed when it was read.
     """
-    if changed := [note for note in picture.notes if "round" in note or "cut" in note
-                   or "converted" in note]:
-        raise CodecError(f"cannot be kept exactly: {changed[0]}", "unsupported")
+    if picture.changed:
+        raise CodecError(f"cannot be kept exactly: {picture.changed}", "unsupported")
     channels = (1 if picture.gray else 3) + (picture.alpha is not None)
     shape, model = picture.pixels.shape[:2], engine.model
     media = 16 + picture.gray

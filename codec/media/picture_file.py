@@ -27,7 +27,8 @@ SUFFIXES = {".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".webp", 
 class Picture:
     """pixels uint8 [H, W, 3], an array or, of large ones, `Bands`; gray: its channels are equal;
     alpha uint8 [H, W] or None; colour profile, EXIF and XMP as bytes or None; density: pixels a
-    metre, across and down, or None; notes: what reading had to change or leave out.
+    metre, across and down, or None; notes: what reading had to change or leave out; changed: how
+    samples are not those that were read, empty if they are.
 
     Raises:
         CodecError: if they are not of these types and shapes.
@@ -41,6 +42,7 @@ class Picture:
     xmp: bytes | None = None
     density: tuple[int, int] | None = None
     notes: list[str] = field(default_factory=list)
+    changed: str = ""
     medium: ClassVar[str] = "picture"
 
     def __post_init__(self):
@@ -144,8 +146,9 @@ def _from_array(array: np.ndarray, limit: int) -> Picture:
         raise CodecError(f"array is {array.dtype} {list(array.shape)}; allowed is uint8 or uint16, "
                          "[H, W, 3] or [H, W], or with 1, 2 or 4 channels", "usage")
     check_size(planes.shape[:2], limit)
-    notes = [picture_samples.ROUNDED] if array.dtype == np.uint16 else []
-    return _of_planes(picture_samples.to_8_bits(planes), notes)
+    changed = picture_samples.ROUNDED if array.dtype == np.uint16 else ""
+    picture = _of_planes(picture_samples.to_8_bits(planes), [changed] if changed else [])
+    return replace(picture, changed=changed)
 
 
 def _from_pillow(image: Image.Image, file: BinaryIO | None, limit: int) -> Picture:
@@ -165,7 +168,7 @@ def _from_pillow(image: Image.Image, file: BinaryIO | None, limit: int) -> Pictu
     if wrong:
         notes.append(f"its colour profile {wrong} and is left out")
     return replace(picture, icc=None if wrong else icc, exif=told.exif, xmp=told.xmp,
-                   density=told.density)
+                   density=told.density, changed=samples.changed or told.changed)
 
 
 def _of_planes(planes: np.ndarray, notes: list[str]) -> Picture:

@@ -41,7 +41,8 @@ _LAYOUT = {*range(254, 269), 273, 277, 278, 279, 280, 281, 284, 288, 289, 290, 2
 @dataclass
 class Metadata:
     """Profile, EXIF (behind b"Exif\\0\\0") and XMP as bytes; density: pixels a metre, across and
-    down; left_out: names of what is not kept; notes: whole sentences."""
+    down; left_out: names of what is not kept; notes: whole sentences; changed: the one that tells
+    of samples that are not the file's, if any."""
 
     icc: bytes | None = None
     exif: bytes | None = None
@@ -49,6 +50,7 @@ class Metadata:
     density: tuple[int, int] | None = None
     left_out: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    changed: str = ""
 
     def leave(self, name: str) -> None:
         if name not in self.left_out:
@@ -310,7 +312,8 @@ def _iso(found: Metadata, image: Image.Image, file: BinaryIO) -> None:
     if points:
         found.colours(points[0], points[1], image.mode in ("L", "LA"))
     if depth > 8 and not image.mode.startswith("I"):
-        found.notes.append(f"{depth}-bit samples were rounded to 8 bits")
+        found.changed = f"{depth}-bit samples were rounded to 8 bits"
+        found.notes.append(found.changed)
 
 
 def _psd(found: Metadata, image: Any) -> None:

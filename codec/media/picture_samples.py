@@ -26,6 +26,7 @@ _LIBVIPS = {"PNG": "pngload", "TIFF": "tiffload", "JPEG": "jpegload", "WEBP": "w
 _PNG = b"\x89PNG\r\n\x1a\n"
 _PNG_PIXELS = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")
 ROUNDED = "16-bit samples were rounded to 8 bits"
+UNKNOWN_CHANNEL = "a channel of unknown kind is left out"
 _BACK = {2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180,
          4: Image.Transpose.FLIP_TOP_BOTTOM, 5: Image.Transpose.TRANSPOSE,
          6: Image.Transpose.ROTATE_90, 7: Image.Transpose.TRANSVERSE,
@@ -38,13 +39,15 @@ _WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB = 0, 1, 2
 @dataclass
 class Samples:
     """planes uint8 [H, W, C]: gray, gray and alpha, RGB, RGBA for C of 1 to 4; of a large picture
-    Bands [H, W, 3], which gray says more of; own_colours: the file's profile still describes them.
+    Bands [H, W, 3], which gray says more of; own_colours: the file's profile still describes them;
+    changed: how they are not those that the file has, empty if they are.
     """
 
     planes: np.ndarray | Bands
     notes: list[str] = field(default_factory=list)
     own_colours: bool = True
     gray: bool = False
+    changed: str = ""
 
 
 def opened(file: BinaryIO) -> Image.Image:
@@ -104,6 +107,8 @@ def of_image(image: Any, file: BinaryIO | None, icc: bytes | None) -> Samples:
         samples = _in_strips(image, Raw(file, image))
     else:
         samples = _by_pillow(image, icc)
+    dropped = [UNKNOWN_CHANNEL] if UNKNOWN_CHANNEL in notes else []
+    samples.changed = samples.changed or next(iter(samples.notes + dropped), "")
     samples.notes = notes + samples.notes
     return samples
 
@@ -151,7 +156,7 @@ def _check_tiff(image: Any) -> list[str]:
                          "unsupported")
     unknown = [kind for kind in _all(tags.get(_EXTRA, ())) if kind not in (1, 2)]
     further = _all(tags.get(_EXTRA, ()))[1:]
-    return ["a channel of unknown kind is left out"] if unknown or further else []
+    return [UNKNOWN_CHANNEL] if unknown or further else []
 
 
 def _all(value) -> tuple:
@@ -285,12 +290,15 @@ def _to_known_mode(image: Image.Image, icc: bytes | None) -> Samples:
     if mode == "1" and not clear:
         return Samples(_planes(image.convert("L")))
     if clear or mode in ("PA", "La", "RGBa"):
-        return Samples(_planes(image.convert("LA" if mode in ("1", "L", "La") else "RGBA")))
+        planes = _planes(image.convert("LA" if mode in ("1", "L", "La") else "RGBA"))
+        return Samples(planes, changed="colours were multiplied by alpha" if mode in
+                       ("La", "RGBa") else "")
     if mode == "P" and (image.palette is None or image.palette.mode == "L"):
         return Samples(_planes(image.convert("L")))
     if mode not in ("P", "YCbCr", "HSV", "RGBX"):
         raise CodecError(f"has samples of mode {mode}, which is not supported", "unsupported")
-    return Samples(_planes(image.convert("RGB")))
+    changed = f"{mode} was converted to RGB" if mode in ("YCbCr", "HSV") else ""
+    return Samples(_planes(image.convert("RGB")), changed=changed)
 
 
 def _planes(image: Image.Image) -> np.ndarray:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, PngImagePlugin
 
 import codec
 from codec import bitstream
@@ -109,6 +109,23 @@ def test_what_was_rounded_cannot_be_kept():
     with pytest.raises(codec.CodecError, match="kept exactly: 16-bit samples were rounded") as told:
         codec.compress(file.getvalue(), max_error=0)
     assert told.value.kind == "unsupported"
+
+
+def test_what_notes_tell_of_other_things_keeps_no_picture_from_being_kept(small):
+    file, texts = io.BytesIO(), PngImagePlugin.PngInfo()
+    texts.add_text("Background, cut and rounded", "converted")
+    Image.fromarray(small).save(file, "PNG", pnginfo=texts)
+    picture = codec.read_picture(file.getvalue())
+    assert "rounded" in picture.notes[0] and picture.changed == ""
+    assert (codec.decompress(codec.compress(picture, max_error=0)).pixels == small).all()
+
+
+@pytest.mark.parametrize("mode, told", [("CMYK", "CMYK was converted"), ("LAB", "Lab was conv"),
+                                        ("YCbCr", "YCbCr was converted"), ("HSV", "HSV was"),
+                                        ("RGBa", "multiplied by alpha")])
+def test_what_was_converted_cannot_be_kept(mode, told):
+    with pytest.raises(codec.CodecError, match=f"cannot be kept exactly: .*{told}"):
+        codec.compress(Image.new(mode, (20, 20)), max_error=1)
 
 
 @pytest.mark.parametrize("wish, text", [
