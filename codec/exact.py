@@ -28,15 +28,13 @@ def encode(samples: np.ndarray, depth: int, bound: int, predictor: Predictor
     walk, lane_count = Walk(samples.shape, depth, bound), _lanes(samples.shape)
     coder, heads = lanes.Encoder(len(samples), lane_count), [b""] * len(samples)
     for channel in walk.channels:
-        own, base = samples[..., channel.place].astype(np.int32), walk.base(channel)
-        own = own if base is None else own - base
+        own = walk.less_base(channel, samples)
         linear, bits = exact_fitting.fit(own, walk.crosses(channel))
         told: list[tuple[Front, np.ndarray]] = []
 
-        def choose(front: Front, own=own, step=2 * channel.bound + 1, told=told) -> np.ndarray:
-            symbols = (own[:, front.rows, front.columns] - front.centre + step // 2) // step
-            told.append((front, symbols))
-            return symbols
+        def choose(front: Front, own=own, bound=channel.bound, told=told) -> np.ndarray:
+            told.append((front, exact.symbols(own, front, bound)))
+            return told[-1][1]
         walk.sweep(channel, linear, predictor.network(channel.crosses), choose)
         offsets = _best_offsets(told, len(samples), predictor.tables)
         for i in range(len(samples)):

@@ -45,7 +45,7 @@ class Encoder:
         owners, words = [], []
         for lane, low, frequency in reversed(self._calls):
             state, low, frequency = states[lane], low.astype(np.uint64), frequency.astype(np.uint64)
-            full = state >= frequency << np.uint64(24)
+            full = state >= frequency * np.uint64(LEAST)
             owners.append(lane[full] // self._lanes)
             words.append((state[full] & np.uint64(0xFFFF)).astype("<u2"))
             state = np.where(full, state >> np.uint64(16), state)

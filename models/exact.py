@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -36,8 +37,8 @@ PHASES = 4                      # of samples, that a linear predictor may tell a
 WEIGHT_BITS = 14                # the finest weights of a linear predictor are in 1/2**14
 LARGEST_LOG = 1 << 12
 
-
-Taps = list[tuple[int, int]]        # (y, x) from a sample
+Taps = list[tuple[int, int]]                # (y, x) from a sample
+Look = Callable[[Taps], np.ndarray]         # taps -> what lies there, [taps, ...]
 
 
 def _taps(offsets) -> Taps:
@@ -48,14 +49,15 @@ OWN = _taps((y, x) for y in range(-REACH, 1) for x in range(-REACH, REACH + 1)
             if x + SLOPE * y < 0)[:20]
 CROSS = _taps((y, x) for y in (-1, 0, 1) for x in (-1, 0, 1))
 PLUS = [(0, 0), (0, -1), (-1, 0), (0, 1), (1, 0)]
-AROUND = [CROSS.index(tap) for tap in OWN[:4]]
-NEAREST, NEAR, ERRORS, CROSS_ERRORS = 4, 12, 10, 5
+NEAREST, NEAR = 4, 12           # of OWN: what a level is of; what a network sees
+ERRORS, FURTHER = 6, 10         # of OWN: errors that it sees; those that it sees a sum of, besides
+AROUND = [CROSS.index(tap) for tap in OWN[:NEAREST]]
 LOG = np.array([((1 + a) ** 24).bit_length() // 2 for a in range(LARGEST_LOG)], np.int32)
 
 
 def inputs(crosses: int) -> int:
     """How many inputs a network has whose plane sees so many others."""
-    return NEAR + 6 + CROSS_ERRORS * crosses + 4 + 2 * crosses + 2
+    return NEAR + ERRORS + len(PLUS) * crosses + 4 + 2 * crosses + 2
 
 
 def weights(crosses: int) -> int:
@@ -160,6 +162,12 @@ class Front(NamedTuple):
 Code = Callable[[Front], np.ndarray]        # -> symbols int [T, n]
 
 
+def symbols(samples: np.ndarray, front: Front, bound: int) -> np.ndarray:
+    """How an encoder codes samples int [T, h, w], less their base, that lie in a front."""
+    step = 2 * bound + 1
+    return (samples[:, front.rows, front.columns] - front.centre + bound) // step
+
+
 @dataclass(frozen=True)
 class Plane:
     """What it takes to predict a plane of tiles: samples are 0..2**depth - 1 less base int32
@@ -173,16 +181,15 @@ class Plane:
     base: np.ndarray | None = None
 
 
-def sweep(shape: tuple[int, int, int], plane: Plane, network: Callable, code: Code,
-          seen: Callable | None = None) -> tuple[np.ndarray, Known]:
+def sweep(shape: tuple[int, ...], plane: Plane, network: Callable, code: Code,
+          seen: Callable | None = None) -> Known:
     """Walks through a plane of tiles [T, h, w], front by front: `code` turns what is known into
-    symbols, which it encodes or decodes. Returns the samples as decoded, less base, and what later
-    planes see of them. network: inputs int16 [N, inputs] -> int32 [N, 3]; seen: is told (front,
+    symbols, which it encodes or decodes. Returns what later planes see of its samples as decoded,
+    less base. network: inputs int16 [N, inputs] -> int32 [N, 3]; seen: is told (front,
     inputs, exponents, mean before the network) of every front, for training."""
     tiles, height, width = shape
     middle = 0 if plane.base is not None else 1 << (plane.depth - 1)
     known = Known(Skewed(tiles, height, width, middle), Skewed(tiles, height, width))
-    out = np.empty(shape, np.int32)
     top, step, of_bound = (1 << plane.depth) - 1, 2 * plane.bound + 1, bound_log(plane.bound, 16)
     finer = bound_log(plane.bound, PER_OCTAVE)
     for front in range(width + SLOPE * (height - 1)):
@@ -205,32 +212,37 @@ def sweep(shape: tuple[int, int, int], plane: Plane, network: Callable, code: Co
         mean = np.minimum(np.maximum(mean, floor << MEAN_BITS), (floor + top) << MEAN_BITS)
         centre = (mean + 32) >> MEAN_BITS
         fraction = (mean - (centre << MEAN_BITS) + 2) >> 2
-        fraction = (fraction + step // 2) // step
+        fraction = (fraction + plane.bound) // step
         index = np.minimum(np.maximum(answer[1], 0), HIGHEST_INDEX) + PER_OCTAVE * e - finer
         tail = np.minimum(np.maximum(answer[2], 0), len(TAILS) - 1)
-        symbols = code(Front(rows, columns, centre, index, tail, fraction))
-        found = np.minimum(np.maximum(centre + symbols * step, floor), floor + top).astype(np.int32)
+        coded = code(Front(rows, columns, centre, index, tail, fraction))
+        found = np.minimum(np.maximum(centre + coded * step, floor), floor + top).astype(np.int32)
         if seen:
             seen(rows, columns, x, e, first_value)
-        out[:, rows, columns] = found
         known.samples.put(*where, found)
         known.errors.put(*where, found - guess)
-    return out, known
+    return known
+
+
+def linear_inputs(own: Look, crosses: list[Look]) -> tuple[list[np.ndarray], np.ndarray]:
+    """Inputs of a linear predictor, in parts [inputs, ...], and the level [...] that it adds them
+    to; own and crosses tell what lies at taps around the samples in question."""
+    seen = own(OWN)
+    level = (seen[:NEAREST].sum(0, dtype=np.int32) + 2) >> 2
+    parts = [seen - level]
+    for cross in crosses:
+        there = cross(CROSS)
+        of_cross = (there[AROUND].sum(0, dtype=np.int32) + 2) >> 2
+        parts += [there - of_cross, (of_cross - level)[None]]
+    return parts, level
 
 
 def linear_prediction(own: Skewed, plane: Plane, places: np.ndarray, phases: np.ndarray
                       ) -> tuple[np.ndarray, np.ndarray]:
     """First values int64 [T, n], in 1/64, and the NEAR nearest samples int32 [NEAR, T, n]. phases:
     of the first two samples, and so of every second one from each."""
-    seen = own.look(places, OWN)
-    near, level = seen[:NEAR].copy(), (seen[:NEAREST].sum(0, dtype=np.int32) + 2) >> 2
-    seen -= level
-    parts = [seen]
-    for cross in plane.crosses:
-        there = cross.samples.look(places, CROSS)
-        of_cross = (there[AROUND].sum(0, dtype=np.int32) + 2) >> 2
-        there -= of_cross
-        parts += [there, (of_cross - level)[None]]
+    parts, level = linear_inputs(partial(own.look, places), [
+        partial(cross.samples.look, places) for cross in plane.crosses])
     total: np.ndarray = np.zeros(level.shape)
     for i, phase in enumerate(phases):
         at, linear = 0, plane.linear[:, phase].T.astype(np.float64)
@@ -242,33 +254,32 @@ def linear_prediction(own: Skewed, plane: Plane, places: np.ndarray, phases: np.
     value = (level.astype(np.int64) << MEAN_BITS) + (
         total.astype(np.int64) + (1 << (shift - 1)) >> shift)
     most = 1 << (plane.depth + MEAN_BITS)
-    return np.minimum(np.maximum(value, -most), most), near
+    return np.minimum(np.maximum(value, -most), most), parts[0][:NEAR] + level
 
 
 def describe(known: Known, plane: Plane, places: np.ndarray, guess: np.ndarray, near: np.ndarray,
              middle: int, of_bound: int) -> tuple[np.ndarray, np.ndarray]:
     """What a network sees of the samples of a front: int16 [inputs, T, n], and block exponents."""
     crosses = len(plane.crosses)
-    split = NEAR + 6 + CROSS_ERRORS * crosses
+    split = NEAR + ERRORS + len(PLUS) * crosses
     x: np.ndarray = np.empty([inputs(crosses), *guess.shape], np.int32)
     np.subtract(near, guess.astype(np.int32), out=x[:NEAR])
-    errors = known.errors.look(places, OWN[:ERRORS])
-    x[NEAR:NEAR + 6] = errors[:6]
-    for i, cross in enumerate(plane.crosses):
-        at = NEAR + 6 + CROSS_ERRORS * i
-        x[at:at + CROSS_ERRORS] = cross.errors.look(places, PLUS)
+    errors = known.errors.look(places, OWN[:FURTHER])
+    x[NEAR:NEAR + ERRORS] = errors[:ERRORS]
+    starts = range(NEAR + ERRORS, split, len(PLUS))
+    for at, cross in zip(starts, plane.crosses):
+        x[at:at + len(PLUS)] = cross.errors.look(places, PLUS)
     size = np.abs(x[:split])
-    peak = np.maximum(size[NEAR:NEAR + 6].max(0), size[:NEAREST].max(0) >> 1)
+    peak = np.maximum(size[NEAR:NEAR + ERRORS].max(0), size[:NEAREST].max(0) >> 1)
     logs = x[split:-2]
     size[:NEAREST].sum(0, out=logs[0])
     size[NEAREST:NEAR].sum(0, out=logs[1])
     size[NEAR:NEAR + NEAREST].sum(0, out=logs[2])
     np.abs(errors[NEAREST:]).sum(0, out=logs[3])
-    for i in range(crosses):
-        at = NEAR + 6 + CROSS_ERRORS * i
+    for i, at in enumerate(starts):
         np.maximum(peak, size[at], out=peak)
         logs[4 + 2 * i] = size[at]
-        size[at + 1:at + CROSS_ERRORS].sum(0, out=logs[5 + 2 * i])
+        size[at + 1:at + len(PLUS)].sum(0, out=logs[5 + 2 * i])
     e = exponent(peak)
     x[:split] <<= 4
     x[:split] >>= e
@@ -346,15 +357,18 @@ class Walk:
         self.shape, self.depth = shape, depth
         self.channels = channels(shape[3], bound)
         self.samples: np.ndarray = np.zeros(shape, np.uint8 if depth <= 8 else np.uint16)
-        self._decoded: list[np.ndarray] = []
         self._known: list[Known] = []
 
-    def base(self, channel: Channel) -> np.ndarray | None:
-        """Samples that a channel is coded less of, int32 [T, h, w]."""
-        if not channel.crosses:
-            return None
-        before = self._decoded[-channel.crosses:]
-        return before[0] if channel.crosses == 1 else (before[0] + before[1]) >> 1
+    def less_base(self, channel: Channel, samples: np.ndarray) -> np.ndarray:
+        """A channel of samples [T, h, w, C] as it is coded, int32 [T, h, w]."""
+        base, own = self._base(channel), samples[..., channel.place].astype(np.int32)
+        return own if base is None else own - base
+
+    def _base(self, channel: Channel) -> np.ndarray | None:
+        """Decoded samples that a channel is coded less of, int32 [T, h, w]."""
+        before = [self.samples[..., other.place].astype(np.int32) for other in
+                  self.channels[len(self._known) - channel.crosses:len(self._known)]]
+        return None if not before else np.sum(before, 0) >> (len(before) - 1)
 
     def crosses(self, channel: Channel) -> list[np.ndarray]:
         """What a channel sees of others, less their bases, nearest first."""
@@ -365,10 +379,9 @@ class Walk:
 
     def sweep(self, channel: Channel, linear: np.ndarray, network: Callable, code: Code,
               seen: Callable | None = None) -> None:
-        base = self.base(channel)
+        base = self._base(channel)
         plane = Plane(self.depth, channel.bound, linear, self._seen(channel), base)
-        tiles, height, width, _ = self.shape
-        found, known = sweep((tiles, height, width), plane, network, code, seen)
+        known = sweep(self.shape[:3], plane, network, code, seen)
+        found = known.samples.whole()
+        self.samples[..., channel.place] = found if base is None else found + base
         self._known.append(known)
-        self._decoded.append(found if base is None else found + base)
-        self.samples[..., channel.place] = self._decoded[-1]

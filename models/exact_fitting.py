@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 
-from codec.models.exact import CROSS, NEAR, NEAREST, OWN, PHASES, REACH, WEIGHT_BITS, weights
+from codec.models.exact import NEAR, PHASES, REACH, WEIGHT_BITS, Taps, linear_inputs, weights
 
 RIDGE = 1e-4            # of each input's energy
 ROUNDING = 0.002        # error that rounded weights may add, of the error that there is
@@ -31,29 +33,32 @@ def fit(samples: np.ndarray, crosses: list[np.ndarray]) -> tuple[np.ndarray, np.
     tiles, height, width = samples.shape
     out = np.zeros([tiles, PHASES, weights(len(crosses))], np.int32)
     bits = np.full(tiles, LEAST_BITS)
-    if height <= 2 * REACH or width <= 2 * REACH:
-        return out, bits
-    for i in range(tiles):
-        seen, truth, around, phase = _equations(samples[i], [cross[i] for cross in crosses])
-        if len(truth) <= 2 * len(seen):
-            continue
-        found, finest = _solve(seen, truth, around)
-        sets = np.repeat(found[None], PHASES, 0)
-        if len(truth) > 8 * PHASES * len(seen):
-            error, gain = np.abs(truth - found @ seen), 0.0
-            for which in range(PHASES):
-                of = phase == which
-                own, fine = _solve(seen[:, of], truth[of], around[of])
-                now = np.abs(truth[of] - own @ seen[:, of])
-                gain += of.sum() * np.log2((error[of].mean() + 0.05) / (now.mean() + 0.05))
-                sets[which], finest = own, max(finest, fine)
-            if gain < WEIGHT_COST * (PHASES - 1) * len(seen):
-                sets, finest = np.repeat(found[None], PHASES, 0), _solve(seen, truth, around)[1]
-        room = int(np.log2(LARGEST / max(1.0, np.abs(sets).max())))
-        bits[i] = max(0, min(finest, room))
-        whole = np.clip(np.rint(sets * 2.0 ** bits[i]), -LARGEST, LARGEST)
-        out[i] = whole.astype(np.int32) << (WEIGHT_BITS - bits[i])
+    if (height - 2 * REACH) * max(0, width - 2 * REACH) > 2 * out.shape[2]:
+        for i in range(tiles):
+            sets, finest = _sets(samples[i], [cross[i] for cross in crosses])
+            room = int(np.log2(LARGEST / max(1.0, np.abs(sets).max())))
+            bits[i] = max(0, min(finest, room))
+            whole = np.clip(np.rint(sets * 2.0 ** bits[i]), -LARGEST, LARGEST)
+            out[i] = whole.astype(np.int32) << (WEIGHT_BITS - bits[i])
     return out, bits
+
+
+def _sets(own: np.ndarray, crosses: list[np.ndarray]) -> tuple[np.ndarray, int]:
+    """Weights [PHASES, weights] of a tile, and how many bits after the point they should keep."""
+    seen, truth, around, phase = _equations(own, crosses)
+    found, finest = _solve(seen, truth, around)
+    same = np.repeat(found[None], PHASES, 0)
+    if len(truth) <= 8 * PHASES * len(seen):
+        return same, finest
+    of_phase = [phase == which for which in range(PHASES)]
+    solved = [_solve(seen[:, of], truth[of], around[of]) for of in of_phase]
+    gain = 0.0
+    for of, (other, _) in zip(of_phase, solved):
+        before, now = (np.abs(truth[of] - w @ seen[:, of]).mean() + 0.05 for w in (found, other))
+        gain += of.sum() * np.log2(before / now)
+    if gain < WEIGHT_COST * (PHASES - 1) * len(seen):
+        return same, finest
+    return np.stack([other for other, _ in solved]), max(finest, *(bits for _, bits in solved))
 
 
 def _equations(own: np.ndarray, crosses: list[np.ndarray]
@@ -62,20 +67,13 @@ def _equations(own: np.ndarray, crosses: list[np.ndarray]
     phase, of the inner samples."""
     height, width = own.shape
 
-    def at(plane: np.ndarray, tap: tuple[int, int]) -> np.ndarray:
-        y, x = tap
-        return plane[REACH + y:height - REACH + y, REACH + x:width - REACH + x].ravel()
-    near = np.stack([at(own, tap) for tap in OWN]).astype(np.float64)
-    level = np.floor((near[:NEAREST].sum(0) + 2) / 4)
-    near -= level
-    parts = [near]
-    for cross in crosses:
-        of_cross = np.floor((sum(at(cross, tap) for tap in OWN[:NEAREST]) + 2) / 4)
-        parts += [np.stack([at(cross, tap) for tap in CROSS]) - of_cross, [of_cross - level]]
-    around = np.abs(near[:NEAR]).mean(0)
+    def look(plane: np.ndarray, taps: Taps) -> np.ndarray:
+        return np.stack([plane[REACH + y:height - REACH + y, REACH + x:width - REACH + x].ravel()
+                         for y, x in taps])
+    parts, level = linear_inputs(partial(look, own), [partial(look, cross) for cross in crosses])
     rows, columns = np.mgrid[REACH:height - REACH, REACH:width - REACH]
-    return (np.concatenate(parts), at(own, (0, 0)) - level, around,
-            (2 * (rows % 2) + columns % 2).ravel())
+    return (np.concatenate(parts).astype(np.float64), look(own, [(0, 0)])[0] - level,
+            np.abs(parts[0][:NEAR]).mean(0), (2 * (rows % 2) + columns % 2).ravel())
 
 
 def _solve(seen: np.ndarray, truth: np.ndarray, around: np.ndarray) -> tuple[np.ndarray, int]:

@@ -11,6 +11,7 @@ import json
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from safetensors.numpy import save
 
 from codec.models import exact, exact_fitting, exact_tables, zoo
 from codec.models.config import Config
-from codec.models.exact import Front, Predictor, Walk
+from codec.models.exact import Predictor, Walk
 from codec.models.integer_training import TrainedIntegerNetwork, straight_through_round
 
 CROPS = 32              # that are walked through side by side
@@ -53,13 +54,9 @@ def look(crops: Iterable[np.ndarray], bounds: tuple[int, ...], soft: float, seed
         bound = int(random.choice(bounds))
         steps = Walk(tiles.shape, 8, bound)
         for channel in steps.channels:
-            base = steps.base(channel)
-            own = tiles[..., channel.place].astype(np.int32) - (0 if base is None else base)
+            own = steps.less_base(channel, tiles)
             linear, _ = exact_fitting.fit(own, steps.crosses(channel))
-            group, step = groups[channel.crosses], 2 * bound + 1
-
-            def code(front: Front, own=own, step=step) -> np.ndarray:
-                return (own[:, front.rows, front.columns] - front.centre + step // 2) // step
+            group, step = groups[channel.crosses], 2 * channel.bound + 1
 
             def seen(rows, columns, x, e, first, own=own, group=group, step=step) -> None:
                 some = random.random(e.size) < SHARE
@@ -67,7 +64,8 @@ def look(crops: Iterable[np.ndarray], bounds: tuple[int, ...], soft: float, seed
                 group.append((x.reshape(len(x), -1)[:, some].T, e.ravel()[some],
                               error.ravel()[some].astype(np.float32),
                               np.full(some.sum(), step / 2, np.float32)))
-            steps.sweep(channel, linear, _no_network, code, seen)
+            steps.sweep(channel, linear, _no_network,
+                        partial(exact.symbols, own, bound=channel.bound), seen)
         waiting.clear()
     for crop in crops:
         waiting.append(_softened(crop) if random.random() < soft else crop)
