@@ -33,8 +33,9 @@ def encode(samples: np.ndarray, depth: int, bound: int, predictor: Predictor
         told: list[tuple[Front, np.ndarray]] = []
 
         def choose(front: Front, own=own, bound=channel.bound, told=told) -> np.ndarray:
-            told.append((front, exact.symbols(own, front, bound)))
-            return told[-1][1]
+            found = exact.symbols(own, front, bound)
+            told.append((front, found.astype(np.int32)))
+            return found
         walk.sweep(channel, linear, predictor.network(channel.crosses), choose)
         offsets = _best_offsets(told, len(samples), predictor.tables)
         for i in range(len(samples)):

@@ -37,7 +37,8 @@ class Encoder:
             ) -> None:
         """Symbols that have `frequency` of 2**16 above `low`, one in each of these lanes [n] of
         these tiles [n], which are in ascending order."""
-        self._calls.append((tile * self._lanes + lane, low, frequency))
+        self._calls.append(((tile * self._lanes + lane).astype(np.int32), low.astype(np.uint16),
+                            frequency.astype(np.uint32)))       # many wait here
 
     def finish(self) -> list[bytes]:
         """The stream of each tile: the states of its lanes, then words."""

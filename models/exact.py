@@ -20,7 +20,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -89,15 +89,16 @@ def bound_log(bound: int, steps: int) -> int:
 # ---- what is seen in a front
 
 class Skewed:
-    """Planes of tiles [T, h, w], int32, stored by front, so that what lies at one offset from all
-    samples of a front is one slice. Around them REACH more samples: left of a row is what lies
+    """Planes of tiles [T, h, w], integers, stored by front, so that what lies at one offset from
+    the samples of a front lies together. Around them REACH more samples: left of a row is what lies
     above its first sample, right of it its last; above the first row what was three and more
     before; below the last row the last. At the very start: `middle`."""
 
-    def __init__(self, tiles: int, height: int, width: int, middle: int = 0):
+    def __init__(self, tiles: int, height: int, width: int, middle: int = 0,
+                 dtype: Any = np.int32):
         self.height, self.width = height, width
         fronts = width + SLOPE * height + 6 * REACH * SLOPE
-        self.values = np.full([fronts, tiles, height + 2 * REACH], middle, np.int32)
+        self.values = np.full([fronts, tiles, height + 2 * REACH], middle, dtype)
 
     def rows(self, front: int) -> tuple[int, int]:
         """The rows that have a sample in a front: first, and one past the last."""
@@ -189,7 +190,9 @@ def sweep(shape: tuple[int, ...], plane: Plane, network: Callable, code: Code,
     inputs, exponents, mean before the network) of every front, for training."""
     tiles, height, width = shape
     middle = 0 if plane.base is not None else 1 << (plane.depth - 1)
-    known = Known(Skewed(tiles, height, width, middle), Skewed(tiles, height, width))
+    dtype = np.int16 if plane.depth <= 13 else np.int32         # holds twice the range of samples
+    known = Known(Skewed(tiles, height, width, middle, dtype),
+                  Skewed(tiles, height, width, dtype=dtype))
     top, step, of_bound = (1 << plane.depth) - 1, 2 * plane.bound + 1, bound_log(plane.bound, 16)
     finer = bound_log(plane.bound, PER_OCTAVE)
     for front in range(width + SLOPE * (height - 1)):
