@@ -135,10 +135,11 @@ def info(source) -> dict:
                                 header.medium.coded)
         tiles = sum(len(unit.tiles) for unit in units)
         medium = media.of_header(header)
+        quality = {} if header.medium.exact else {"quality": asked_quality(header)}
         return {"media": header.medium.name, **medium.info(header),
                 "alpha": bitstream.ALPHA in sizes, **medium.exactness(header, extras),
                 "bytes": reader.position,
-                "bpp": 8 * reader.position / header.size, "quality": asked_quality(header),
+                "bpp": 8 * reader.position / header.size, **quality,
                 "model": header.model, "weights": header.digest.hex(),
                 "tile": min(header.tile, max(1024, *header.shape)),
                 "tiles": tiles, "sections": sizes,

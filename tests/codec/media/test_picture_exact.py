@@ -30,6 +30,7 @@ def test_a_picture_comes_back_as_it_was(small, blob):
     told = codec.info(blob)
     assert told["lossless"] and told["max_error"] == 0 and told["depth"] == 8
     assert told["coder"] == "own" and told["model"] == "exact" and not told["alpha"]
+    assert "quality" not in told
     assert set(told["sections"]) == {"H", "B", "S"}
     png = io.BytesIO()
     Image.fromarray(small).save(png, "PNG", optimize=True)
