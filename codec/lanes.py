@@ -102,6 +102,12 @@ class Decoder:
             self._at += counts
         self._states[lane] = state
 
+    @property
+    def state(self) -> tuple[np.ndarray, ...]:
+        """States of all lanes, words, and of each tile which is next and where they end: for who
+        decodes in his own loops."""
+        return self._states, self._words, self._at, self._ends
+
     def sound(self) -> np.ndarray:
         """Of each tile, whether all its words were taken and all its lanes are empty."""
         empty = (self._states.reshape(-1, self._lanes) == LEAST).all(1)

@@ -39,7 +39,7 @@ class Tables:
     sixteenths: np.ndarray
 
     @cached_property
-    def _rows(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def rows(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """All rows whole, joined; where the middle of each is; reach by row."""
         rows, middles, at, length = [], [], 0, 0
         for reach in self.reaches.tolist():
@@ -59,17 +59,17 @@ class Tables:
     def below(self, symbol: np.ndarray, row: np.ndarray, fraction: np.ndarray) -> np.ndarray:
         """What lies below a symbol, of TOTAL: nothing below -reach; reach + 1 is the escape. row:
         4 scale + tail; fraction: of the mean, -8..8 in sixteenths."""
-        whole, middles, reaches = self._rows
+        whole, middles, reaches = self.rows
         at = middles[row] + FRACTION * symbol - fraction - FRACTION // 2
         rank = symbol + reaches[row]
         return np.where(rank > 0, whole[at] + rank, 0)
 
     @cached_property
-    def _first(self) -> np.ndarray:
+    def first(self) -> np.ndarray:
         """By row and the upper ten bits of a place in 0..TOTAL: no symbol there is lower."""
         out = []
         for row in range(SCALES * len(TAILS)):
-            r = int(self._rows[2][row])
+            r = int(self.rows[2][row])
             symbols = np.arange(-r, r + 2)
             ends = self.below(symbols, np.full(len(symbols), row), np.full(len(symbols), -8))
             starts = np.arange(1024) << 6
@@ -79,8 +79,8 @@ class Tables:
     def find(self, place: np.ndarray, row: np.ndarray, fraction: np.ndarray
              ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """(symbol, what lies below it, frequency) at places in 0..TOTAL-1 of the rows."""
-        symbol = self._first[row, place >> 6].astype(np.int64)
-        last = self._rows[2][row] + 1
+        symbol = self.first[row, place >> 6].astype(np.int64)
+        last = self.rows[2][row] + 1
         low, high = self.below(symbol, row, fraction), self._above(symbol, row, fraction, last)
         left = np.flatnonzero(high <= place)
         while left.size:
@@ -97,13 +97,13 @@ class Tables:
     def interval(self, symbol: np.ndarray, row: np.ndarray, fraction: np.ndarray
                  ) -> tuple[np.ndarray, np.ndarray]:
         """(what lies below, frequency) of symbols; of those out of reach the escape's."""
-        last = self._rows[2][row] + 1
+        last = self.rows[2][row] + 1
         symbol = np.where(np.abs(symbol) >= last, last, symbol)
         low = self.below(symbol, row, fraction)
         return low, self._above(symbol, row, fraction, last) - low
 
     def is_escape(self, symbol: np.ndarray, row: np.ndarray) -> np.ndarray:
-        return np.abs(symbol) > self._rows[2][row]
+        return np.abs(symbol) > self.rows[2][row]
 
 
 def logistic_tables() -> Tables:

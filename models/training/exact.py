@@ -21,7 +21,8 @@ from safetensors.numpy import save
 
 from codec.models import exact, exact_fitting, exact_tables, zoo
 from codec.models.config import Config
-from codec.models.exact import Predictor, Walk
+from codec.models.exact import Predictor
+from codec.models.exact_walk import MOST, Walk
 from codec.models.integer_training import TrainedIntegerNetwork, straight_through_round
 
 CROPS = 32              # that are walked through side by side
@@ -41,39 +42,43 @@ class Seen:
     half: np.ndarray
 
 
-def look(crops: Iterable[np.ndarray], bounds: tuple[int, ...], soft: float, seed: int
-         ) -> list[Seen]:
-    """What is seen of crops uint8 [h, w, C] of one shape, by how many others a plane sees; a share
-    `soft` of them gets chroma of half the resolution first, as all that was once a JPEG."""
+def look(crops: Iterable[tuple[np.ndarray, int]], bounds: tuple[int, ...], seed: int
+         ) -> list[Seen | None]:
+    """What is seen of crops uint [D, h, w, C], of so many bits, by how many others a plane sees."""
     random = np.random.default_rng(seed)
-    groups: list[list[tuple]] = [[], [], []]
-    waiting: list[np.ndarray] = []
+    groups: list[list[tuple]] = [[] for _ in range(MOST + 1)]
 
-    def walk() -> None:
-        tiles = np.stack(waiting)
+    def walk(tiles: np.ndarray, depth: int) -> None:
         bound = int(random.choice(bounds))
-        steps = Walk(tiles.shape, 8, bound)
+        steps = Walk(tiles.shape, depth, bound)
+        size = exact_fitting.together(*tiles.shape[1:4])
         for channel in steps.channels:
             own = steps.less_base(channel, tiles)
-            linear, _ = exact_fitting.fit(own, steps.crosses(channel))
+            linear, _ = exact_fitting.fit(own, steps.others(channel), channel.back, size)
+            linear = linear.of_planes(tiles.shape[1], size)
             group, step = groups[channel.crosses], 2 * channel.bound + 1
 
-            def seen(rows, columns, x, e, first, own=own, group=group, step=step) -> None:
+            def seen(at, x, e, first, own=own, group=group, step=step) -> None:
                 some = random.random(e.size) < SHARE
-                error = own[:, rows, columns] - first / (1 << exact.MEAN_BITS)
+                error = own[:, at.planes, at.rows, at.columns] - first / (1 << exact.MEAN_BITS)
                 group.append((x.reshape(len(x), -1)[:, some].T, e.ravel()[some],
                               error.ravel()[some].astype(np.float32),
                               np.full(some.sum(), step / 2, np.float32)))
-            steps.sweep(channel, linear, _no_network,
-                        partial(exact.symbols, own, bound=channel.bound), seen)
-        waiting.clear()
-    for crop in crops:
-        waiting.append(_softened(crop) if random.random() < soft else crop)
-        if len(waiting) == CROPS:
-            walk()
-    if waiting:
-        walk()
-    return [Seen(*(np.concatenate(parts) for parts in zip(*group))) for group in groups if group]
+            steps.add(channel, exact.sweep(
+                tiles.shape[:4], steps.setting(channel, linear), _no_network,
+                partial(exact.symbols, own, bound=channel.bound), seen))
+    waiting: dict[tuple, list[np.ndarray]] = {}
+    for crop, depth in crops:
+        alike = waiting.setdefault((crop.shape, depth), [])
+        alike.append(crop)
+        if len(alike) * len(crop) >= CROPS:
+            walk(np.stack(alike), depth)
+            alike.clear()
+    for (_, depth), alike in waiting.items():
+        if alike:
+            walk(np.stack(alike), depth)
+    return [Seen(*(np.concatenate(parts) for parts in zip(*group))) if group else None
+            for group in groups]
 
 
 def _no_network(x: np.ndarray) -> np.ndarray:
@@ -173,12 +178,14 @@ def train_and_export(config: Config, training: dict, source: Callable, out: Path
         FloatingPointError: if the loss is no number.
     """
     facts = training | ({"minutes": minutes} if minutes else {})
-    predictor, ends = train_predictor(_crops(source, training), facts, config.channels[0], say)
+    crops = _blocks if "planes" in training else _crops
+    predictor, ends = train_predictor(crops(source, training), facts, config.channels[0], say)
     blob = save({k: np.ascontiguousarray(v) for k, v in predictor.arrays().items()})
     costs = [sum(layer.kernel.size for layer in network.layers) + exact.weights(crosses)
              for crosses, network in enumerate(predictor.networks)]
-    cost = round(sum(costs) / 1e3, 2)
-    info = {"name": config.name, "media": "picture", "config": asdict(config),
+    cost = round((costs[-1] if "planes" in training else sum(costs)) / 1e3, 2)
+    media = "volume" if "planes" in training else "picture"
+    info = {"name": config.name, "media": media, "config": asdict(config),
             "kmac_per_pixel": {"encode": cost, "decode": cost}, "sha256": zoo.sha256(b"", blob),
             "training": facts | {"bits": [round(end, 4) for end in ends]}}
     out.mkdir(parents=True, exist_ok=True)
@@ -188,21 +195,49 @@ def train_and_export(config: Config, training: dict, source: Callable, out: Path
     return zoo.open_folder(out)
 
 
-def _crops(source: Callable, training: dict) -> Iterator[np.ndarray]:
-    """One from a random place of each array."""
+def _crops(source: Callable, training: dict) -> Iterator[tuple[np.ndarray, int]]:
+    """Of pictures, one from a random place of each; a share `soft` of them gets chroma of half the
+    resolution, as all that was once a JPEG."""
     side, random = training["patch"], np.random.default_rng(training["seed"])
     for array in islice(source((side, side), training["seed"]), training["crops"]):
         y, x = (int(random.integers(0, n - side + 1)) for n in array.shape[:2])
-        yield array[y:y + side, x:x + side]
+        crop = array[y:y + side, x:x + side]
+        yield (_softened(crop) if random.random() < training["soft"] else crop)[None], 8
 
 
-def train_predictor(crops: Iterable[np.ndarray], training: dict, hidden: int, say
+def _blocks(source: Callable, training: dict) -> Iterator[tuple[np.ndarray, int]]:
+    """Of whole numbers [*axes, C]: blocks of planes from random places of each array in turn."""
+    arrays, random = list(source((), training["seed"])), np.random.default_rng(training["seed"])
+    for number in range(training["crops"]):
+        whole = arrays[number % len(arrays)]
+        depth = max(8, int(whole.max()).bit_length())
+        stack = whole.reshape(-1, *whole.shape[-4:]) if whole.ndim > 3 else whole[None, None]
+        if whole.ndim == 5:             # a series: of one of its places
+            stack = whole.swapaxes(0, 1)
+        block = stack[random.integers(len(stack))]
+        if random.random() < 0.25 and min(block.shape[:3]) >= 16:
+            block = np.moveaxis(block, random.integers(3), 0)
+        planes = int(random.choice([1, 2, training["planes"]], p=[0.2, 0.1, 0.7]))
+        size = [min(n, most) for n, most in zip(block.shape, (planes, *[training["patch"]] * 2))]
+        at = [int(random.integers(0, n - most + 1)) for n, most in zip(block.shape, size)]
+        block = block[tuple(slice(a, a + n) for a, n in zip(at, size))]
+        yield np.ascontiguousarray(block[:, :, ::random.choice([1, -1])]), depth
+
+
+def train_predictor(crops: Iterable[tuple[np.ndarray, int]], training: dict, hidden: int, say
                     ) -> tuple[Predictor, list[float]]:
-    """A predictor trained on crops, and the bits a sample of its networks at the end; training:
-    minutes, rate, bounds, soft and seed of a configuration."""
-    seen = look(crops, training["bounds"], training["soft"], training["seed"])
+    """A predictor trained on crops and how many bits they have, and the bits a sample of its
+    networks at the end; training: minutes, rate, bounds and seed of a configuration.
+
+    Raises:
+        ValueError: if the crops show no planes that see one other, or two.
+    """
+    seen = look(crops, training["bounds"], training["seed"])
     networks, ends = [], []
     for crosses, group in enumerate(seen):
+        if group is None:
+            raise ValueError(f"nothing to train on where {crosses} other planes are seen; allowed "
+                             "are pictures of three colours, or volumes of three planes and more")
         network, end = train(group, crosses, hidden, training["rate"],
                              training["minutes"] / len(seen), training["seed"], say)
         networks.append(network.export())

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from codec.models import exact, exact_fitting, exact_tables, zoo
-from codec.models.exact import Plane, Skewed
+from codec.models.exact import Linear, Setting
+from codec.models.exact_planes import CROSS, LAG, OWN, REACH, Skewed, steps
 
 
 @pytest.fixture(scope="module")
@@ -55,54 +56,80 @@ def test_what_a_table_does_not_tell_is_at_most_twelve_bits():
 # ---- what is seen
 
 def test_planes_are_continued_around():
-    plane = np.arange(1, 13).reshape(1, 3, 4).astype(np.int32)
-    skewed = Skewed(1, 3, 4, middle=100)
-    for front in range(4 + 3 * 2):
-        first, last = skewed.rows(front)
-        if first < last:
-            rows = np.arange(first, last)
-            places = skewed.places(front, first, last)
-            seen = skewed.look(places, [(0, -1), (-1, 0)])[:, 0].tolist()
-            if front == 0:
-                assert seen == [[100], [100]]           # nothing is known
-            if front == 3:                              # (0, 3) and (1, 0)
-                assert seen == [[3, 1], [1, 1]]
-            skewed.put(front, first, last, plane[:, rows, front - 3 * rows])
+    plane = np.arange(1, 13).reshape(1, 1, 3, 4).astype(np.int32)
+    skewed = Skewed((1, 1, 3, 4), middle=100)
+    for number, step in enumerate(steps(1, 3, 4)):
+        places = skewed.places(step)
+        seen = skewed.look(places, [(0, -1), (-1, 0)])[:, 0].tolist()
+        if number == 0:
+            assert seen == [[100], [100]]           # nothing is known
+        if number == 3:                             # (0, 3) and (1, 0)
+            assert seen == [[3, 1], [1, 1]]
+        skewed.put(step, places, plane[:, step.planes, step.rows, step.columns])
     assert (skewed.whole() == plane).all()
-    at = lambda y, x: skewed.values[x + 3 * y + 4 * exact.REACH, 0, exact.REACH + y]    # noqa: E731
+    at = lambda y, x: skewed.values[x + 3 * y + 4 * REACH, 0, 0, REACH + y]     # noqa: E731
     assert [at(1, -1), at(2, -2), at(3, -1)] == [1, 5, 9]       # left: the first of the row above
     assert [at(0, 4), at(1, 6)] == [4, 8]                       # right: the last of the row
     assert [at(-1, 3), at(-1, 5), at(-2, 5)] == [1, 3, 2]       # above: what was before
     assert [at(3, 0), at(3, 3), at(3, 4)] == [9, 12, 12]        # below: the last row
 
 
-def test_a_sample_sees_nothing_that_comes_after_it(predictor):
-    """Changing a sample changes no prediction in its own front or before."""
-    random = np.random.default_rng(2)
-    plane = random.integers(0, 256, (1, 9, 11)).astype(np.int32)
-    linear = random.integers(-2000, 2000, (1, 4, exact.weights(0))).astype(np.int32)
+@pytest.mark.parametrize("shape", [(1, 1, 1), (3, 5, 7), (4, 7, 2), (2, 1, 9)])
+def test_every_sample_has_its_step_and_what_it_looks_at_came_before(shape):
+    when = np.full(shape, -1)
+    for time, (planes, rows, columns, fronts) in enumerate(steps(*shape)):
+        assert (when[planes, rows, columns] == -1).all()
+        assert (fronts == columns + 3 * rows).all()
+        when[planes, rows, columns] = time
+    assert when.min() == 0
+    for plane, row, column in np.ndindex(*shape):
+        now = when[plane, row, column]
+        around = [(plane, y, x) for y, x in OWN] + [(plane - 1, y, x) for y, x in CROSS]
+        for p, y, x in around:
+            if p >= 0 and 0 <= row + y < shape[1] and 0 <= column + x < shape[2]:
+                assert when[p, row + y, column + x] < now
+    assert max(x + 3 * y for y, x in CROSS) < LAG
 
-    def centres(plane):
+
+def linear_of(weights):
+    """One set of weights for everything."""
+    sets = np.zeros([*weights.shape[:2], exact.SETS, weights.shape[2]], np.int32)
+    sets[:] = weights[:, :, None]
+    zero = np.zeros(weights.shape[:2], np.int64)
+    return Linear(sets, zero, zero)
+
+
+def test_a_sample_sees_nothing_that_comes_after_it(predictor):
+    """Changing a sample changes no prediction in its own step or before."""
+    random = np.random.default_rng(2)
+    shape = 1, 2, 9, 11
+    planes = random.integers(0, 256, shape).astype(np.int32)
+    linear = linear_of(random.integers(-2000, 2000, (1, 2, exact.weights(1))).astype(np.int32))
+    linear = linear._replace(by=np.full([1, 2], exact.BY_TEXTURE), busy=np.full([1, 2], 100))
+
+    def centres(planes):
         out = {}
 
         def code(front):
-            for i, (y, x) in enumerate(zip(front.rows, front.columns)):
-                out[int(y), int(x)] = (front.centre[0, i], front.scale[0, i], front.tail[0, i])
-            return plane[:, front.rows, front.columns] - front.centre
-        exact.sweep((1, 9, 11), Plane(8, 0, linear), predictor.network(0), code)
+            for i, place in enumerate(zip(*front.step[:3])):
+                out[tuple(map(int, place))] = (front.centre[0, i], front.scale[0, i],
+                                               front.tail[0, i])
+            return exact.symbols(planes, front, 0)
+        exact.sweep(shape, Setting(8, 0, linear, back=1), predictor.network(1), code)
         return out
-    before = centres(plane)
-    for y, x in ((0, 0), (3, 4), (8, 10), (0, 10), (5, 0)):
-        other = plane.copy()
-        other[0, y, x] ^= 255
+    before, when = centres(planes), {}
+    for time, step in enumerate(steps(*shape[1:])):
+        when |= {tuple(map(int, place)): time for place in zip(*step[:3])}
+    for place in ((0, 0, 0), (0, 3, 4), (1, 8, 10), (0, 0, 10), (1, 5, 0)):
+        other = planes.copy()
+        other[(0, *place)] ^= 255
         after = centres(other)
-        assert all(after[v, u] == found for (v, u), found in before.items()
-                   if u + 3 * v <= x + 3 * y)
+        assert all(after[at] == found for at, found in before.items() if when[at] <= when[place])
 
 
 def test_taps_are_known_in_time():
-    assert len(exact.OWN) == 20 and exact.OWN[:4] == [(-1, 0), (0, -1), (-1, -1), (-1, 1)]
-    assert all(x + 3 * y < 0 and max(abs(x), abs(y)) <= exact.REACH for y, x in exact.OWN)
+    assert len(OWN) == 20 and OWN[:4] == [(-1, 0), (0, -1), (-1, -1), (-1, 1)]
+    assert all(x + 3 * y < 0 and max(abs(x), abs(y)) <= REACH for y, x in OWN)
 
 
 def test_networks_compute_the_same_in_int64(predictor):
@@ -125,25 +152,32 @@ def test_a_predictor_comes_back_from_its_arrays(predictor):
 
 def test_what_is_linear_is_predicted_exactly():
     y, x = np.mgrid[:60, :50]
-    plane = (3 * y + 7 * x + 40)[None]
-    linear, bits = exact_fitting.fit(plane, [])
+    plane = (3 * y + 7 * x + 40)[None, None]
+    linear, bits = exact_fitting.fit(plane, [], 0, 1)
     off = []
 
     def code(front):
-        guess = plane[:, front.rows, front.columns] - front.centre
-        inner = (front.rows > 4) & (front.columns > 4) & (front.columns < 45)
+        guess = exact.symbols(plane, front, 0)
+        _, rows, columns, _ = front.step
+        inner = (rows > 4) & (columns > 4) & (columns < 45)
         off.append(np.abs(guess[:, inner]).max(initial=0))
         return guess
-    exact.sweep(plane.shape, Plane(16, 0, linear), lambda x: np.zeros([len(x), 3], int), code)
-    assert max(off) <= 1 and 6 <= bits[0] <= exact.WEIGHT_BITS
+    exact.sweep(plane.shape, Setting(16, 0, linear), lambda x: np.zeros([len(x), 3], int), code)
+    assert max(off) <= 1 and 6 <= bits[0, 0] <= exact.WEIGHT_BITS
 
 
 def test_another_plane_is_used_where_it_helps():
     random = np.random.default_rng(6)
-    other = random.integers(0, 256, (1, 64, 64))
-    linear, _ = exact_fitting.fit(other // 2 + 20, [other])
-    of_centre = len(exact.OWN)
-    assert linear[0, 0, of_centre] / (1 << exact.WEIGHT_BITS) == pytest.approx(0.5, abs=0.06)
+    other = random.integers(0, 256, (1, 1, 64, 64))
+    own = other // 2 + 20
+    of_centre = len(OWN)
+    linear, _ = exact_fitting.fit(own, [other], 0, 1)
+    assert linear.weights[0, 0, 0, of_centre] / (1 << exact.WEIGHT_BITS) == pytest.approx(
+        0.5, abs=0.06)
+    linear, _ = exact_fitting.fit(np.concatenate([other, own], 1), [], 1, 1)
+    assert linear.weights[0, 1, 0, of_centre] / (1 << exact.WEIGHT_BITS) == pytest.approx(
+        0.5, abs=0.06)
+    assert not linear.weights[0, 0, 0, of_centre:].any()        # nothing was before the first
 
 
 def test_what_was_once_smaller_is_predicted_by_where_it_is():
@@ -154,23 +188,36 @@ def test_what_was_once_smaller_is_predicted_by_where_it_is():
     plane[::2, ::2] = small
     plane[::2, 1::2] = (small + np.roll(small, -1, 1)) / 2
     plane[1::2] = (plane[::2] + np.roll(plane[::2], -1, 0)) / 2
-    linear, _ = exact_fitting.fit(np.rint(plane).astype(int)[None], [])
-    assert len(np.unique(linear[0], axis=0)) == 4
-    noise = np.random.default_rng(8).integers(0, 256, (1, 120, 120))
-    assert len(np.unique(exact_fitting.fit(noise, [])[0][0], axis=0)) == 1
+    linear, _ = exact_fitting.fit(np.rint(plane).astype(int)[None, None], [], 0, 1)
+    assert linear.by[0, 0] == exact.BY_PHASE
+    assert len(np.unique(linear.weights[0, 0, :4], axis=0)) == 4
+    noise = np.random.default_rng(8).integers(0, 256, (1, 1, 120, 120))
+    assert exact_fitting.fit(noise, [], 0, 1)[0].by[0, 0] == exact.SAME
 
 
-@pytest.mark.parametrize("shape", [(1, 1, 1), (2, 8, 30), (1, 30, 8), (1, 9, 9)])
+def test_textures_are_told_apart():
+    """A step from left to right changes across, one from top to bottom down."""
+    inputs = np.zeros([20, 3], int)
+    at = {tap: i for i, tap in enumerate(OWN)}
+    for tap in OWN:
+        inputs[at[tap], 0] = 50 * (tap[1] >= 0)
+        inputs[at[tap], 1] = 50 * (tap[0] >= -1)
+    assert exact.texture(inputs, 1).tolist() == [7, 1, 0] and exact.texture(
+        inputs, 10**6).tolist() == [6, 0, 0]
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 1, 1), (2, 1, 8, 30), (1, 3, 30, 8), (1, 2, 9, 9)])
 def test_tiny_planes_get_weights_too(shape):
-    linear, bits = exact_fitting.fit(np.ones(shape, int), [np.ones(shape, int)])
-    assert linear.shape == (shape[0], 4, exact.weights(1)) and len(bits) == shape[0]
+    linear, bits = exact_fitting.fit(np.ones(shape, int), [np.ones(shape, int)], 0, shape[1])
+    assert linear.weights.shape == (shape[0], 1, 8, exact.weights(1))
+    assert bits.shape == (shape[0], 1)
 
 
 def test_weights_have_the_bits_that_are_said():
-    noise = np.random.default_rng(8).integers(0, 256, (3, 40, 40))
+    noise = np.random.default_rng(8).integers(0, 256, (3, 1, 40, 40))
     smooth = 20000 * np.sin(np.arange(40) / 5) + 20000     # next to nothing is left: fine weights
-    for plane in noise.cumsum(2) // 40, np.rint(np.tile(smooth, (3, 40, 1))).astype(int):
-        linear, bits = exact_fitting.fit(plane, [])
-        for weights, count in zip(linear, bits):
+    for plane in noise.cumsum(3) // 40, np.rint(np.tile(smooth, (3, 1, 40, 1))).astype(int):
+        linear, bits = exact_fitting.fit(plane, [], 0, 1)
+        for weights, count in zip(linear.weights[:, 0], bits[:, 0]):
             unit = 1 << (exact.WEIGHT_BITS - count)
             assert (weights % unit == 0).all() and np.abs(weights // unit).max() < 1 << 14

@@ -19,7 +19,7 @@ def crops(photo):
 
 
 def test_what_is_learned_is_what_is_exported(crops):
-    seen = training.look(crops, (0, 1), 0.5, 0)
+    seen = training.look([(crop[None], 8) for crop in crops], (0, 1), 0)
     assert [s.x.shape[1] for s in seen] == [exact.inputs(n) for n in range(3)]
     network, end = training.train(seen[1], 1, 8, 4e-3, 0.02, 0, lambda line: None)
     x = seen[1].x[:300]

@@ -1,0 +1,83 @@
+"""Exactly coded tiles as a file has them: a digest of what they decode to, then their payload."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from typing import NamedTuple
+
+import numpy as np
+
+from codec import bitstream, exact
+from codec.bitstream import Header
+from codec.models.errors import CodecError
+from codec.models.exact import DEEPEST, Predictor
+
+OWN, WEBP = 0, 1        # coders
+
+
+class Bound(NamedTuple):
+    """What a decoder must know of exactly coded samples: no sample is off by more than max_error;
+    bits a sample; channels, alpha among them; coder of the whole picture.
+
+    >>> Bound.unpack(Bound(2, 8, 3, 0).pack())
+    Bound(max_error=2, depth=8, channels=3, coder=0)
+    """
+
+    max_error: int
+    depth: int
+    channels: int
+    coder: int
+
+    def pack(self) -> bytes:
+        return bitstream.varint(self.max_error) + bytes([self.depth, self.channels, self.coder])
+
+    @classmethod
+    def unpack(cls, payload: bytes | None) -> Bound:
+        try:
+            error, at = bitstream.read_varint(payload or b"", 0)
+            bound = cls(error, *payload[at:])               # type: ignore[index]
+        except (IndexError, TypeError):
+            raise CodecError("damaged: the error bound cannot be read", "damaged") from None
+        if not (error < 1 << 15 and 1 <= bound.depth <= DEEPEST and 1 <= bound.channels <= 4
+                and bound.coder in (OWN, WEBP)):
+            raise CodecError("damaged: the error bound holds impossible values", "damaged")
+        return bound
+
+
+def encode(tiles: np.ndarray, numbers: list[int], header: Header, bound: Bound,
+           predictor: Predictor) -> list[bytes]:
+    """Tiles uint [T, D, h, w, C], with their numbers -> their sections' payloads."""
+    payloads, shown = exact.encode(tiles, bound.depth, bound.max_error, predictor)
+    return [struct.pack("<I", checksum(header, bound, number, tile)) + payload
+            for number, tile, payload in zip(numbers, shown, payloads)]
+
+
+def decode(payloads: list[bytes], numbers: list[int], shape: tuple[int, ...], header: Header,
+           bound: Bound, predictor: Predictor) -> np.ndarray:
+    """The other way round: tiles of a shape [D, h, w].
+
+    Raises:
+        CodecError: if they are not those that were written.
+    """
+    tiles, sound = exact.decode([payload[4:] for payload in payloads], (*shape, bound.channels),
+                                bound.depth, bound.max_error, predictor)
+    for number, tile, whole, payload in zip(numbers, tiles, sound, payloads):
+        if not whole:
+            raise CodecError(f"damaged: tile {number} is not what was written", "damaged")
+        check(header, bound, number, tile, payload)
+    return tiles
+
+
+def checksum(header: Header, bound: Bound, number: int, samples: np.ndarray) -> int:
+    """CRC-32 of the header, the bound, a tile's number, and its samples as decoded."""
+    crc = zlib.crc32(header.pack() + bound.pack() + struct.pack("<I", number))
+    little = np.ascontiguousarray(samples, samples.dtype.newbyteorder("<"))
+    return zlib.crc32(little.data, crc)
+
+
+def check(header: Header, bound: Bound, number: int, samples: np.ndarray, payload: bytes) -> None:
+    """CodecError if samples are not those that a payload says."""
+    if struct.unpack_from("<I", payload)[0] != checksum(header, bound, number, samples):
+        raise CodecError(f"damaged: samples of tile {number} differ from those that were written",
+                         "damaged")
