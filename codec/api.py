@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import replace
+from contextlib import contextmanager, suppress
 from io import BytesIO
 from numbers import Integral
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 from PIL import Image
@@ -18,6 +17,7 @@ from codec import bitstream, engines, files, latents, media, parallel
 from codec.arguments import bytes_of
 from codec.bitstream import Header, Reader, Section
 from codec.media.picture import Picture
+from codec.media.volume_file import Volume
 from codec.models import zoo
 from codec.models.errors import CodecError
 from codec.rate_control import Target
@@ -29,16 +29,17 @@ MAX_PIXELS = 1 << 27
 
 def compress(source, *, quality: float | None = None, size: int | str | None = None,
              bpp: float | None = None, psnr: float | None = None,
-             ssimulacra2: float | None = None, max_error: int | None = None,
+             ssimulacra2: float | None = None, max_error: float | str | None = None,
              tune: str | None = None, model: str | None = None, threads: int | None = None,
              max_pixels: int = MAX_PIXELS, engine: str = "auto", exact_alpha: bool = False
              ) -> bytes:
-    """A picture -> the bytes of its .tfci file.
+    """A picture or a volume -> the bytes of its .tfci file.
 
     Give at most one of quality (1..100; 75 if none is given), size (bytes, or as "200K"; never
     exceeded), bpp (bits per pixel, never exceeded), psnr (dB) and ssimulacra2 (a score up to 100),
-    both reached or passed, and max_error, the most that any sample may differ (0: nothing is lost,
-    invisible colours neither). tune: whose judgement counts, "eyes" or "psnr" (where none is given
+    both reached or passed, and max_error, the most that any sample may differ, in its own units or
+    as a share of the range, "0.1%" (0: nothing is lost, invisible colours neither); volumes take a
+    max_error alone. tune: whose judgement counts, "eyes" or "psnr" (where none is given
     "psnr" for a psnr, else "eyes"); or model: an installed name, or the folder of a model; engine:
     "litert", "tensorflow", or "auto", the first that is there; exact_alpha: colours that nobody
     sees, under alpha 0, are coded as they are.
@@ -48,16 +49,18 @@ def compress(source, *, quality: float | None = None, size: int | str | None = N
     (20, 30, 3)
     """
     target = target_of(quality, size, bpp, psnr, ssimulacra2, max_error)
-    value = read_picture(source, max_pixels, exact_alpha or max_error is not None)
-    medium, out = media.of_value(value), BytesIO()
-    runs = engine_for(model_for(medium, target, tune, model), threads, engine)
-    bitstream.write(out, medium.compress(value, target, runs))
+    exact = max_error is not None
+    with opened(source, max_pixels, exact_alpha or exact, deep=exact) as value:
+        medium, out = media.of_value(value), BytesIO()
+        runs = engine_for(model_for(medium, target, tune, model), threads, engine)
+        bitstream.write(out, medium.compress(value, target, runs))
     return out.getvalue()
 
 
 def target_of(quality: float | None = None, size: int | str | None = None,
               bpp: float | None = None, psnr: float | None = None,
-              ssimulacra2: float | None = None, max_error: int | None = None) -> Target:
+              ssimulacra2: float | None = None, max_error: float | str | None = None
+              ) -> Target:
     """The one that is given, or the default quality; CodecError for several."""
     if quality is size is bpp is psnr is ssimulacra2 is max_error is None:
         quality = DEFAULT_QUALITY
@@ -82,6 +85,9 @@ def model_for(medium, target: Target, tune: str | None = None, model: str | None
                 else "codes samples exactly; give a bound on errors too"), "usage")
         return found
     named = medium.MODELS
+    if not named:
+        raise CodecError(f"{medium.__name__.rpartition('.')[2]}s are coded with a bound on errors: "
+                         "give --lossless or --max-error", "usage")
     if tune is None:
         tune = target.metric if target.metric in named else next(iter(named))
     if tune not in named:
@@ -89,26 +95,27 @@ def model_for(medium, target: Target, tune: str | None = None, model: str | None
     return find_model(named[tune])
 
 
-def decompress(source, *, crop: tuple[int, int, int, int] | None = None, model: str | None = None,
+def decompress(source, *, crop: tuple[int, ...] | None = None, model: str | None = None,
                threads: int | None = None, max_pixels: int = MAX_PIXELS,
-               engine: str = "auto") -> Picture:
-    """A .tfci file (path or bytes) -> its picture, or the crop (x, y, width, height) of it.
+               engine: str = "auto") -> Any:
+    """A .tfci file (path or bytes) -> its Picture or Volume, or a crop of it: (x, y, width,
+    height), of a volume where it starts along each axis, the fastest first, then its size.
 
     model: a folder to search besides the installed models; engine: see `compress`.
     """
-    picture, _ = decompress_in_bands(source, crop=crop, model=model, threads=threads,
-                                     max_pixels=max_pixels, engine=engine)
-    return replace(picture, pixels=np.asarray(picture.pixels))
+    value, _ = decompress_in_bands(source, crop=crop, model=model, threads=threads,
+                                   max_pixels=max_pixels, engine=engine)
+    return value.in_memory()
 
 
 def decompress_in_bands(source, *, crop=None, model=None, threads=None, max_pixels=MAX_PIXELS,
-                        engine="auto") -> tuple[Picture, engines.Engine]:
-    """As `decompress`, but pixels of large pictures are decoded when they are asked for: their
+                        engine="auto") -> tuple[Any, engines.Engine]:
+    """As `decompress`, but samples of large signals are decoded when they are asked for: their
     damage is found then. The engine that does it, too."""
-    if crop is not None and not (isinstance(crop, (tuple, list)) and len(crop) == 4
+    if crop is not None and not (isinstance(crop, (tuple, list)) and len(crop) % 2 == 0
                                  and all(isinstance(n, Integral) for n in crop)):
-        raise CodecError(f"crop is {crop!r}; allowed are four whole numbers: x, y, width, height",
-                         "usage")
+        raise CodecError(f"crop is {crop!r}; allowed are whole numbers: x, y, width, height; of a "
+                         "volume as many starts, then sizes, as it has axes", "usage")
     with _reader(source) as reader:
         header, sections = _begin(reader, max_pixels)
         runs = engine_for(_model_of(header, model), threads, engine)
@@ -170,16 +177,52 @@ def read_picture(source, max_pixels: int = MAX_PIXELS, exact_alpha: bool = False
     Raises:
         CodecError: if there is no picture in it, or one that cannot be taken.
     """
-    medium = media.module("picture")
-    if isinstance(source, (Picture, np.ndarray, Image.Image)):
-        return medium.read(source, max_pixels, exact_alpha)
+    with opened(source, max_pixels, exact_alpha, media.module("picture")) as picture:
+        return picture
+
+
+@contextmanager
+def opened(source, max_pixels: int = MAX_PIXELS, exact_alpha: bool = False, medium=None,
+           deep: bool = False) -> Iterator[Any]:
+    """Path, bytes, open file, array, Pillow image, Picture or Volume -> a Picture or Volume, whose
+    samples may be read from its file while the context lasts. medium: that it must be of; deep:
+    pictures keep more than 8 bits a sample.
+
+    Raises:
+        CodecError: if there is none in it, or one that cannot be taken.
+    """
+    def read(module, found):
+        options = {"exact_alpha": exact_alpha, "deep": deep} if module is media.module(
+            "picture") else {}
+        return module.read(found, max_pixels, **options)
+    if isinstance(source, (Picture, Volume, np.ndarray, Image.Image)):
+        yield read(medium or media.module("volume" if _is_volume(source) else "picture"), source)
+        return
     with _opened(source) as file:
-        return medium.read(files.seekable(file, most_bytes(max_pixels)), max_pixels, exact_alpha)
+        found = files.seekable(file, most_bytes(max_pixels))
+        yield read(medium or media.of_file(found), found)
+
+
+def _is_volume(source) -> bool:
+    """Of what is in memory: arrays that are no picture."""
+    if isinstance(source, np.ndarray):
+        return source.ndim > 3 or source.dtype not in (np.uint8, np.uint16) or (
+            source.ndim == 3 and source.shape[2] > 4)
+    return isinstance(source, Volume)
 
 
 def most_bytes(max_pixels: int) -> int:
     """Of a picture file that is read: 8 bytes a pixel are RGBA of 16 bits."""
     return max(bitstream.MAX_BYTES, 8 * max_pixels)
+
+
+def medium_of(name: str):
+    """The medium of a .tfci file by its header; of what cannot be read, or only once, pictures."""
+    with suppress(CodecError):
+        if not files.is_stream(name) and name != files.STANDARD:
+            with files.opened(name) as file:
+                return media.of_header(bitstream.read_header(iter(Reader(file))))
+    return media.module(media.NAMES[0])
 
 
 def find_model(name: str) -> zoo.InstalledModel:
@@ -247,4 +290,4 @@ def _opened(source) -> Iterator[BinaryIO]:
             yield file
     else:
         raise CodecError(f"source is {type(source).__name__}; allowed are a path, bytes, an open "
-                         "file, an array, a Pillow image and a Picture", "usage")
+                         "file, an array, a Pillow image, a Picture and a Volume", "usage")

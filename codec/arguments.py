@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from codec.media.picture_writing import SUFFIXES as WRITTEN
+from codec.media.volume_file import FORMS as VOLUMES
 from codec.models.errors import CodecError
 
 
@@ -18,11 +19,12 @@ def positive(text: str) -> int:
     return int(text)
 
 
-def error(text: str) -> int:
-    if not text.isdecimal() or int(text) > 255:
-        raise argparse.ArgumentTypeError(f"{text!r} is not allowed; it must be a whole number "
-                                         "from 0 to 255")
-    return int(text)
+def error(text: str) -> float | str:
+    """A number, or a share of the range: 0.1%."""
+    number = _number(text.removesuffix("%"), "it must be 0 or more, as 2, 1e-3 or 0.1%", 0)
+    if text.endswith("%"):
+        return text
+    return int(number) if number.is_integer() else number
 
 
 def words(text: str) -> list[str]:
@@ -66,21 +68,22 @@ def bytes_of(text: str) -> int:
                      "usage")
 
 
-def crop(text: str) -> tuple[int, int, int, int]:
+def crop(text: str) -> tuple[int, ...]:
     parts = text.split(",")
-    if len(parts) != 4 or not all(part.strip().isdecimal() for part in parts):
-        raise argparse.ArgumentTypeError(f"{text!r} is not allowed; give X,Y,W,H in pixels")
-    x, y, width, height = map(int, parts)
-    return x, y, width, height
+    if len(parts) % 2 or not all(part.strip().isdecimal() for part in parts):
+        raise argparse.ArgumentTypeError(f"{text!r} is not allowed; give X,Y,W,H in pixels, of a "
+                                         "volume X,Y,Z,W,H,D")
+    return tuple(map(int, parts))
 
 
-def picture_suffix(text: str) -> str:
+def suffix(text: str) -> str:
     """.jpg or jpg -> .jpg"""
-    suffix = "." + text.lower().removeprefix(".")
-    if suffix not in WRITTEN:
+    found = "." + text.lower().removeprefix(".")
+    known = [*WRITTEN, *VOLUMES]
+    if found not in known:
         raise argparse.ArgumentTypeError(f"{text!r} is not allowed; it must be one of "
-                                         f"{', '.join(WRITTEN)}")
-    return suffix
+                                         f"{', '.join(dict.fromkeys(known))}")
+    return found
 
 
 def _number(text: str, otherwise: str, least: float = 1e-300, most: float = 1e300) -> float:

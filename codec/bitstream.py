@@ -24,9 +24,11 @@ SIGNATURE = b"\x89TFC\r\n\x1a\n"
 VERSION = 3             # no checksum covers it, so that no other may be taken for it
 HEADER, ALPHA, HYPER_LATENTS, LATENTS = "H", "A", "Z", "Y"
 BOUND, SAMPLES = "B", "S"       # of exact coding
+NUMBERS, LEVELS, STRANGE, AROUND = "M", "L", "N", "f"       # of volumes
 ICC, EXIF, XMP, DENSITY = "i", "e", "x", "d"
-CRITICAL = {HEADER, ALPHA, HYPER_LATENTS, LATENTS, BOUND, SAMPLES}
-KNOWN = CRITICAL | {ICC, EXIF, XMP, DENSITY}
+CRITICAL = {HEADER, ALPHA, HYPER_LATENTS, LATENTS, BOUND, SAMPLES, NUMBERS, LEVELS, STRANGE}
+OF_UNITS = {HYPER_LATENTS, LATENTS, SAMPLES}
+KNOWN = CRITICAL | {ICC, EXIF, XMP, DENSITY, AROUND}
 
 MAX_SECTIONS = 1 << 16
 MAX_BYTES = 1 << 30
@@ -37,12 +39,13 @@ QUALITY_UNIT = 256          # quality is stored in 1/256
 
 class Medium(NamedTuple):
     """A media byte: the module of codec.media, the kind of its signals, how many axes they have,
-    how many units a file has at most, and whether it holds samples themselves, not latents."""
+    how many units a file has at most (None: any number), and whether it holds samples themselves,
+    not latents."""
 
     name: str
     kind: str
     rank: int
-    units: int = 1
+    units: int | None = 1
     exact: bool = False
 
     @property
@@ -52,16 +55,19 @@ class Medium(NamedTuple):
 
 
 MEDIA = {0: Medium("picture", "RGB", 2), 1: Medium("picture", "gray", 2),
-         16: Medium("picture", "RGB", 2, exact=True), 17: Medium("picture", "gray", 2, exact=True)}
+         16: Medium("picture", "RGB", 2, exact=True), 17: Medium("picture", "gray", 2, exact=True),
+         19: Medium("volume", "samples", 4, None, exact=True)}
 
 
 @dataclass(frozen=True)
 class Header:
     """What a decoder must know before anything else.
 
-    media: a key of MEDIA; shape: of the signal, (height, width) of a picture; tile: side of a tile
-    in samples, a power of two, WHOLE for one tile that is everything; quality 1..100 in steps of
-    1/256; model: name; digest: the first four bytes of its weights' SHA-256.
+    media: a key of MEDIA; shape: of the signal, (height, width) of a picture, and before that
+    stacks and planes of a volume, in the order that they are coded in; tile: side of a tile in
+    samples, a power of two (of a volume: within a plane), WHOLE for one tile that is everything;
+    quality 1..100 in steps of 1/256; model: name; digest: the first four bytes of its weights'
+    SHA-256.
 
     >>> h = Header(0, (512, 768), 1024, 75.0, b"abcd", "photo")
     >>> len(h.pack()), Header.unpack(h.pack()) == h
@@ -86,7 +92,12 @@ class Header:
 
     @property
     def tiles(self) -> int:
-        return math.prod(-(-n // self.tile) for n in self.shape)
+        """Of a unit. An exactly coded one is some planes of every stack."""
+        stacks: tuple[int, ...] = ()
+        tiled = self.shape
+        if self.medium.exact:
+            stacks, tiled = self.shape[:-3], self.shape[-2:]
+        return math.prod(stacks) * math.prod(-(-n // self.tile) for n in tiled)
 
     def pack(self) -> bytes:
         sizes = b"".join(varint(n) for n in reversed(self.shape))       # last axis first
@@ -226,7 +237,8 @@ def check_size(shape: tuple[int, ...], limit: int) -> None:
     """CodecError if a signal has more samples than allowed."""
     if math.prod(shape) > limit:
         size = "x".join(str(n) for n in reversed(shape))
-        raise CodecError(f"is {size} pixels; allowed are {limit} (--max-pixels raises it)", "limit")
+        what = "pixels" if len(shape) == 2 else "samples"
+        raise CodecError(f"is {size} {what}; allowed are {limit} (--max-pixels raises it)", "limit")
 
 
 def read_header(sections: Iterator[Section]) -> Header:
@@ -263,6 +275,25 @@ def units(sections: Iterable[Section], tiles: int, extras: dict[str, bytes],
     if unit != (None, []) or not found:
         raise CodecError(f"cut short or damaged: holds {len(unit.tiles)} of {tiles} tiles",
                          "damaged")
+
+
+def inflated(data: bytes, most: int) -> bytes:
+    """What zlib packed, of at most so many bytes.
+
+    >>> inflated(zlib.compress(b"abc"), 3)
+    b'abc'
+
+    Raises:
+        ValueError: if it is damaged, or more.
+    """
+    stream = zlib.decompressobj()
+    try:
+        out = stream.decompress(data, most)
+    except zlib.error as error:
+        raise ValueError(str(error)) from None
+    if not stream.eof or stream.unused_data:
+        raise ValueError("ends elsewhere")
+    return out
 
 
 def varint(n: int) -> bytes:

@@ -24,12 +24,15 @@ EXAMPLES = {
   codec compress photo.jpg                        photo.jpg.tfci, quality 75
   codec compress photo.jpg --target-size 200K     never more
   codec compress album/ -r -o packed/ --skip-existing
+  codec compress scan.nii.gz --lossless           scan.nii.gz.tfci
+  codec compress field.npy --max-error 0.1%       of its range
   cat photo.png | codec compress - > photo.tfci""",
     "decompress": """examples:
   codec decompress photo.jpg.tfci                 photo.png
   codec decompress photo.jpg.tfci -o photo.webp
   codec decompress packed/ -r -o album/ --to .jpg
-  codec decompress photo.jpg.tfci --crop 100,80,640,480""",
+  codec decompress photo.jpg.tfci --crop 100,80,640,480
+  codec decompress scan.nii.gz.tfci               scan.nii.gz""",
 }
 
 
@@ -111,7 +114,8 @@ def _parse(argv: list[str]):
 def parser() -> argparse_flags.ArgumentParser:
     """Of the whole command line."""
     whole = argparse_flags.ArgumentParser(
-        prog="codec", description="A learned codec for pictures.", inherited_absl_flags=None)
+        prog="codec", description="A learned codec for pictures and volumes.",
+        inherited_absl_flags=None)
     whole.add_argument("--version", action="version", version=f"codec {codec.__version__}")
     subparsers = whole.add_subparsers(metavar="COMMAND", required=True)
     for command, (text, options) in (_for_files() | _for_models_and_measuring()).items():
@@ -151,8 +155,9 @@ def _for_files() -> dict:
     several = arg("files", nargs="+", metavar="FILE", help=".tfci file, folder, or - for stdin")
     quiet = arg("--quiet", action="store_true", help="no notes")
     return {
-        commands.compress: ("Pictures to .tfci files.", [
-            arg("inputs", nargs="+", metavar="INPUT", help="picture, folder, or - for stdin"), out,
+        commands.compress: ("Pictures and volumes to .tfci files.", [
+            arg("inputs", nargs="+", metavar="INPUT",
+                help="picture, volume (NIfTI, .npy, TIFF stack), folder, or - for stdin"), out,
             arg("-q", "--quality", type=arguments.quality, metavar="1..100", help="default 75"),
             arg("--target-size", type=arguments.size, metavar="BYTES",
                 help="the most, as 200K (thousands), 1.5M, 64Ki"),
@@ -163,7 +168,7 @@ def _for_files() -> dict:
                 help="the least; 70 is high quality, 90 hard to tell apart"),
             arg("--lossless", action="store_true", help="every sample comes back as it was"),
             arg("--max-error", type=arguments.error, metavar="E",
-                help="no sample is off by more than E levels of 255; 0 is --lossless"),
+                help="no sample is off by more than E, as 2, 1e-3 or 0.1%% of the range"),
             arg("--tune", choices=list(media.module("picture").MODELS),
                 help="whose judgement counts; default eyes, with --target-psnr psnr"),
             arg("--model", metavar="NAME|DIR", help="instead of what --tune chooses"),
@@ -173,11 +178,13 @@ def _for_files() -> dict:
             arg("--exact-alpha", action="store_true",
                 help="code the colours of invisible pixels as they are"),
             *shared, deep, pixels]),
-        commands.decompress: (".tfci files to pictures (PNG unless -o or --to says otherwise).", [
+        commands.decompress: (".tfci files to pictures (PNG unless -o or --to says otherwise) and "
+                               "volumes.", [
             arg("inputs", nargs="+", metavar="FILE", help=".tfci file, folder, or - for stdin"),
-            out, arg("--to", type=arguments.picture_suffix, metavar=".SUFFIX",
-                     help="format of what is named by default: .png, .jpg, .webp, .tif, ..."),
-            arg("--crop", type=arguments.crop, metavar="X,Y,W,H", help="only this part"),
+            out, arg("--to", type=arguments.suffix, metavar=".SUFFIX",
+                     help="format of what is named by default: .png, .jpg, .tif, .npy, ..."),
+            arg("--crop", type=arguments.crop, metavar="X,Y,W,H",
+                help="only this part; of a volume X,Y,Z,W,H,D"),
             extra, *shared, deep, pixels]),
         commands.info: ("What is in files, bytes by section.", [several, as_json, quiet, deep]),
         commands.verify: ("Check every checksum and decode to symbols.",

@@ -34,26 +34,31 @@ def compress(args) -> None:
     exact = target.max_error is not None
     if (args.lossless and args.max_error) or (exact and args.tune):
         usage("--lossless, --max-error and --tune exclude each other")
-    pictures = media.suffixes()
-    if len(args.inputs) == 1 and Path(args.output or "").suffix.lower() in pictures and not (
+    known = media.suffixes()
+    if len(args.inputs) == 1 and files.suffix(args.output or "") in known and not (
             files.is_folder(args.output)):
-        usage(f"-o {args.output} is named as a picture; compress writes {SUFFIX} files")
+        usage(f"-o {args.output} is named as an input; compress writes {SUFFIX} files")
     if args.model:
         if args.tune:
             usage("give --tune or --model, not both")
         codec.find_model(args.model)        # once, before many inputs fail for the same reason
 
     def one(job: files.Job) -> dict:
-        medium = media.of_suffix(Path(job.source).suffix)
-        options = {"exact_alpha": True} if args.exact_alpha or exact else {}
         with files.opened(job.source) as opened:
             source = files.seekable(opened, api.most_bytes(args.max_pixels))
-            value = medium.read(source, args.max_pixels, **options)
             given = source.seek(0, os.SEEK_END)
+            source.seek(0)
+            alpha = args.exact_alpha or exact
+            with api.opened(source, args.max_pixels, alpha, deep=exact) as value:
+                return written(value, job, given)
+
+    def written(value, job: files.Job, given: int) -> dict:
+        medium = media.of_value(value)
         value = value.stripped() if args.strip else value
         model = api.model_for(medium, target, args.tune, args.model)
         engine = codec.engine_for(model, args.threads, args.engine)
-        sections = medium.compress(value, target, engine)
+        told: dict[str, bytes] = {}
+        sections = _noting(medium.compress(value, target, engine), told)
         first = next(sections)
         if args.measure:
             sections = iter(kept := list(sections))
@@ -63,52 +68,69 @@ def compress(args) -> None:
         report: dict[str, Any] = {"bytes": size, "bpp": 8 * size / header.size,
                                   "quality": model.asked(header.quality), "model": header.model}
         if exact:
-            report["max_error"] = target.max_error
+            report |= {k: v for k, v in medium.exactness(header, told).items() if k == "max_error"}
             del report["quality"]
         notes = list(value.notes)
         if args.measure:
             lost = medium.compare(value, medium.decompress(header, kept, engine))
-            report |= {k: v if math.isfinite(v) else None for k, v in lost.items()}  # JSON has none
-            if (report["psnr"] or SUFFERS) < SUFFERS and report.get("quality", 0) >= 50:
-                notes.append(f"this picture suffers ({report['psnr']:.1f} dB): text and sharp "
-                             "graphics are better kept as a PNG")
+            notes += _tell_losses(lost, report)
         if size > given:
             notes.append(f"the result is larger than the input ({size} > {given} bytes)")
         return report | _ran(args, engine) | ({"notes": notes} if notes else {})
 
-    jobs, notes = files.plan(args.inputs, args.output, pictures, lambda name: name + SUFFIX,
+    jobs, notes = files.plan(args.inputs, args.output, known, lambda name, _: name + SUFFIX,
                              args.deep, {SUFFIX})
     _run_all(jobs, one, args, notes)
 
 
+def _tell_losses(lost: dict[str, float], report: dict[str, Any]) -> list[str]:
+    """Puts them into a report; notes on them."""
+    report |= {k: v if math.isfinite(v) else None for k, v in lost.items()}     # JSON has none
+    if (report["psnr"] or SUFFERS) < SUFFERS and report.get("quality", 0) >= 50:
+        return [f"this picture suffers ({report['psnr']:.1f} dB): text and sharp graphics are "
+                "better kept as a PNG"]
+    return []
+
+
+def _noting(sections: Iterator[bitstream.Section], told: dict[str, bytes]
+            ) -> Iterator[bitstream.Section]:
+    """The same sections; what is none of a unit goes into `told` too."""
+    for section in sections:
+        if section.type not in bitstream.OF_UNITS:
+            told[section.type] = section.payload
+        yield section
+
+
 def decompress(args) -> None:
-    pictures = media.suffixes()
-    named = Path(args.output or "").suffix.lower()
-    if args.to and named in pictures - {args.to} and not files.is_folder(args.output):
+    known = media.suffixes()
+    named = files.suffix(args.output or "")
+    if args.to and named in known - {args.to} and not files.is_folder(args.output):
         usage(f"--to {args.to} and -o {args.output} contradict each other")
 
     def one(job: files.Job) -> dict:
         with files.opened(job.source) as file:
-            picture, engine = api.decompress_in_bands(
+            value, engine = api.decompress_in_bands(
                 file, crop=args.crop, model=args.model, threads=args.threads,
                 max_pixels=args.max_pixels, engine=args.engine)
-        medium = media.of_value(picture)
-        suffix = args.to or Path(job.target).suffix
+        medium = media.of_value(value)
+        suffix = args.to or files.suffix(job.target)
         if not suffix and files.is_stream(job.target):
             suffix = medium.DEFAULT_SUFFIX
         with files.replacing(job.target, args.force) as file:
-            size, notes = medium.write(picture, suffix, file)
-        height, width = picture.pixels.shape[:2]
-        return {"bytes": size, "width": width, "height": height} | _ran(args, engine) | (
+            size, notes = medium.write(value, suffix, file)
+        return {"bytes": size} | value.described() | _ran(args, engine) | (
             {"notes": notes} if notes else {})
 
-    def rename(name: str) -> str:
+    def rename(name: str, source: str) -> str:
+        """Pictures become PNGs; other signals what they were."""
         name = name[:-len(SUFFIX)] if name.lower().endswith(SUFFIX) else name
-        suffix = Path(name).suffix.lower()
-        plain = args.to or media.of_suffix(suffix).DEFAULT_SUFFIX
-        return str(Path(name).with_suffix(plain)) if suffix in pictures else name + plain
+        suffix, medium = files.suffix(name), api.medium_of(source)
+        bare = name[:len(name) - len(suffix)] if suffix in known else name
+        if args.to or suffix not in medium.SUFFIXES or medium.DEFAULT_SUFFIX == ".png":
+            return bare + (args.to or medium.DEFAULT_SUFFIX)
+        return name
 
-    jobs, notes = files.plan(args.inputs, args.output, {SUFFIX}, rename, args.deep, pictures)
+    jobs, notes = files.plan(args.inputs, args.output, {SUFFIX}, rename, args.deep, known)
     _run_all(jobs, one, args, notes)
 
 
@@ -286,13 +308,15 @@ def _show(report: dict, args, stream) -> None:
     if "bpp" in report:
         parts += [f"{report['bpp']:.4f} bpp", f"quality {report['quality']:.2f}"
                   if "quality" in report else "lossless" if report["max_error"] == 0 else
-                  f"no sample off by more than {report['max_error']}"]
+                  f"no sample off by more than {report['max_error']:g}"]
     if report.get("psnr") is not None:
         parts.append(f"{report['psnr']:.2f} dB")
     if "ssimulacra2" in report:
         parts.append(f"SSIMULACRA2 {report['ssimulacra2']:.1f}")
     if "width" in report:
         parts.append(f"{report['width']}x{report['height']}")
+    if "shape" in report:
+        parts.append(f"{'x'.join(map(str, report['shape']))} {report['dtype']}")
     parts.append(f"{report['seconds']:.2f} s")
     if "engine" in report:
         parts.append(f"{report['model']}, {report['engine']}, {report['threads']} threads")

@@ -150,6 +150,16 @@ def _named(path: Path) -> BinaryIO:
     return open(path, "xb")
 
 
+def suffix(name: str | os.PathLike) -> str:
+    """In lower case; with what is packed.
+
+    >>> suffix("a/scan.nii.GZ"), suffix("photo.JPG"), suffix("-")
+    ('.nii.gz', '.jpg', '')
+    """
+    *before, last = Path(name).suffixes or [""]
+    return (before[-1] if last.lower() == ".gz" and before else "").lower() + last.lower()
+
+
 def is_there(name: str) -> bool:
     """Whether a result has been written before."""
     return not is_stream(name) and os.path.isfile(name)
@@ -198,14 +208,15 @@ def found(inputs: list[str], suffixes: set[str], deep: bool, others: set[str]
     return [source for source, _ in places], notes
 
 
-def plan(inputs: list[str], output: str | None, suffixes: set[str], rename: Callable[[str], str],
-         deep: bool, others: set[str]) -> tuple[list[Job], list[str]]:
+def plan(inputs: list[str], output: str | None, suffixes: set[str],
+         rename: Callable[[str, str], str], deep: bool, others: set[str]
+         ) -> tuple[list[Job], list[str]]:
     """Every input file and its target; and notes on what is left out in folders.
 
     Folders give the files in them that have one of the suffixes (deep: all below them too); others:
-    suffixes of files that nobody expects there. rename: file name -> default name of the result.
-    output: a file for a single input, else a folder, in which results of a folder keep their place
-    below it.
+    suffixes of files that nobody expects there. rename: file name, and its source -> default name
+    of the result. output: a file for a single input, else a folder, in which results of a folder
+    keep their place below it.
 
     Raises:
         CodecError: if one output file is given for several inputs, or two results have one name.
@@ -215,14 +226,14 @@ def plan(inputs: list[str], output: str | None, suffixes: set[str], rename: Call
     places, notes = _places(inputs, suffixes, deep, others)
     single = len(inputs) == 1 and (inputs[0] == STANDARD or not os.path.isdir(inputs[0]))
     if output is None:
-        jobs = [Job(s, s if s == STANDARD else str(Path(s).with_name(rename(Path(s).name))))
+        jobs = [Job(s, s if s == STANDARD else str(Path(s).with_name(rename(Path(s).name, s))))
                 for s, _ in places]
     elif single and not is_folder(output):
         return [Job(places[0][0], output)], notes
     else:
         _check_folder(output, suffixes | others)
-        jobs = [Job(source, str(Path(output) / rename("stdin" if source == STANDARD else below)))
-                for source, below in places]
+        jobs = [Job(source, str(Path(output) / rename("stdin" if source == STANDARD else below,
+                                                      source))) for source, below in places]
     _check_distinct(jobs)
     for job in jobs if output else []:
         folder = Path(job.target).parent
@@ -248,9 +259,9 @@ def _places(inputs: list[str], suffixes: set[str], deep: bool, others: set[str]
             continue
         inside = [f for f in sorted(path.rglob("*") if deep else path.glob("*")) if f.is_file()]
         places += [(str(f), str(f.relative_to(path))) for f in inside
-                   if f.suffix.lower() in suffixes]
-        left = Counter(f.suffix.lower() or "no suffix" for f in inside
-                       if f.suffix.lower() not in suffixes | others and not any(
+                   if suffix(f) in suffixes]
+        left = Counter(suffix(f) or "no suffix" for f in inside
+                       if suffix(f) not in suffixes | others and not any(
                            part[0] == "." for part in f.relative_to(path).parts))
         if left:
             kinds = ", ".join(f"{kind} {count}" for kind, count in left.most_common(8))
@@ -263,7 +274,7 @@ def _check_folder(output: str, suffixes: set[str]) -> None:
     """CodecError if the name of a folder is that of one file."""
     if is_standard_output(output) or (os.path.exists(output) and not os.path.isdir(output)):
         raise CodecError(f"-o {output} is one file; several inputs need a folder", "usage")
-    if Path(output).suffix.lower() in suffixes and not is_folder(output):
+    if suffix(output) in suffixes and not is_folder(output):
         raise CodecError(f"-o {output} is named as one file; several inputs need a folder "
                          "(decompress has --to for their format)", "usage")
 

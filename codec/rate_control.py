@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from numbers import Integral, Real
+from numbers import Real
+from typing import Any
 
 from codec.models.errors import CodecError
 
@@ -19,7 +20,7 @@ TRIED = 5.0, 12.0, 25.0, 40.0, 55.0, 70.0, 85.0, 95.0      # where the ends of t
 @dataclass(frozen=True)
 class Target:
     """Exactly one of: quality 1..100, size in bytes, bits per pixel, PSNR in dB, SSIMULACRA2, and
-    the most that any sample may differ (0: nothing is lost).
+    the most that any sample may differ (0: nothing is lost; or as "0.1%" of their range).
 
     >>> Target(bpp=0.5)
     Target(quality=None, size=None, bpp=0.5, psnr=None, ssimulacra2=None, max_error=None)
@@ -30,24 +31,21 @@ class Target:
     bpp: float | None = None
     psnr: float | None = None
     ssimulacra2: float | None = None
-    max_error: int | None = None
+    max_error: float | str | None = None
 
     def __post_init__(self):
         given = {k: v for k, v in vars(self).items() if v is not None}
         if len(given) != 1:
             raise CodecError("give one of quality, size, bpp, psnr, ssimulacra2, max_error; got "
                              f"{given or 'none'}", "usage")
-        for name, value in given.items():
-            if not isinstance(value, Real):
-                raise CodecError(f"{name} is {value!r}; it must be a number", "usage")
-        if self.quality is not None and not LOWEST <= self.quality <= HIGHEST:
-            raise CodecError(f"quality is {self.quality:g}; allowed is 1 to 100", "usage")
         name, value = next(iter(given.items()))
         if name == "max_error":
-            if not (isinstance(value, Integral) and 0 <= value < 1 << 15):
-                raise CodecError(f"max_error is {value!r}; allowed is a whole number from 0 to "
-                                 "32767", "usage")
+            _check_bound(value)
             return
+        if not isinstance(value, Real):
+            raise CodecError(f"{name} is {value!r}; it must be a number", "usage")
+        if self.quality is not None and not LOWEST <= self.quality <= HIGHEST:
+            raise CodecError(f"quality is {self.quality:g}; allowed is 1 to 100", "usage")
         if not 0 < value < float("inf"):
             raise CodecError(f"{name} is {value:g}; it must be above 0", "usage")
 
@@ -55,6 +53,31 @@ class Target:
     def metric(self) -> str | None:
         """What is to be reached: "psnr", "ssimulacra2" or None."""
         return next((name for name in UNITS if getattr(self, name) is not None), None)
+
+
+def _check_bound(value: Any) -> None:
+    """CodecError if it is no number from 0 on, and no percentage."""
+    try:
+        if isinstance(value, str):
+            fine = value.endswith("%") and 0 <= float(value.removesuffix("%")) < math.inf
+        else:
+            fine = isinstance(value, Real) and 0 <= float(value) < math.inf
+    except ValueError:
+        fine = False
+    if not fine:
+        raise CodecError(f"max_error is {value!r}; allowed is a number, 0 or more, or a share of "
+                         "the range as '0.1%'", "usage")
+
+
+def bound_of(max_error: float | str, span: float) -> float:
+    """The bound that max_error means for samples that span so much.
+
+    >>> bound_of("0.5%", 200.0), bound_of(2, 200.0)
+    (1.0, 2.0)
+    """
+    if isinstance(max_error, str):
+        return float(max_error.removesuffix("%")) / 100 * span
+    return float(max_error)
 
 
 def quality_for(target: Target, size_at: Callable[[float], int],

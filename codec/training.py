@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from codec import media
+from codec import files, media
 from codec.api import MAX_PIXELS
 from codec.models.errors import CodecError
 
@@ -20,9 +20,9 @@ SMALLEST = 0.6          # factor that pictures are scaled by
 
 def arrays(medium: str, source: str | Path, patch: tuple[int, ...], seed: int,
            scales: tuple[float, float] = (SMALLEST, 1.0)) -> Iterator[np.ndarray]:
-    """The arrays [*spatial, C] of the files of a folder (searched deeply; tar shards in it are
-    opened), or of one tar or file, in the order of their names; those that cannot be read, or with
-    a side under the patch's, are left out.
+    """The arrays [*spatial, C], of volumes whole numbers, of the files of a folder (searched
+    deeply; tar shards in it are opened), or of one tar or file, in the order of their names; those
+    that cannot be read, or with a side under the patch's, are left out.
 
     Pictures are scaled by a random factor between two, as far as the patch allows: what lossy files
     lost, and their softer chroma, mostly goes with it.
@@ -35,25 +35,27 @@ def arrays(medium: str, source: str | Path, patch: tuple[int, ...], seed: int,
     if not source.exists():
         raise CodecError(f"{source}: no such folder or tar", "missing")
 
-    def array_of(blob: bytes, share: float) -> np.ndarray | None:
+    def arrays_of(blob: bytes, share: float) -> list[np.ndarray]:
         try:
-            array = module.read(blob, MAX_PIXELS).array
+            value = module.read(blob, MAX_PIXELS)
+            found = module.learned(value) if medium == "volume" else [value.array]
         except CodecError:
-            return None
-        if any(n < p for n, p in zip(array.shape, patch)):
-            return None
-        return _scaled(array, share, patch[0], scales) if medium == "picture" else array
+            return []
+        if any(n < p for n, p in zip(found[0].shape, patch)):
+            return []
+        return [_scaled(a, share, patch[0], scales) for a in found] if medium == "picture" else (
+            found)
 
     shares = iter(random.Random(seed).random, None)
     blobs = zip(_blobs(source, module.SUFFIXES), shares)
     with ThreadPoolExecutor(2) as pool:             # Pillow decodes outside the interpreter lock
-        for array in pool.map(lambda pair: array_of(*pair), blobs):
-            if array is not None:
+        for several in pool.map(lambda pair: arrays_of(*pair), blobs):
+            for array in several:
                 found = True
                 yield array
     if not found:
-        raise CodecError(f"{source}: holds no {medium} of at least {'x'.join(map(str, patch))} "
-                         "samples", "missing")
+        size = "x".join(map(str, patch or [1]))
+        raise CodecError(f"{source}: holds no {medium} of at least {size} samples", "missing")
 
 
 def _blobs(source: Path, suffixes: set[str]) -> Iterator[bytes]:
@@ -63,14 +65,14 @@ def _blobs(source: Path, suffixes: set[str]) -> Iterator[bytes]:
                 yield from _members(path, suffixes)
             except (tarfile.TarError, EOFError):
                 raise CodecError(f"{path}: damaged tar", "damaged") from None
-        elif path.suffix.lower() in suffixes and path.is_file():
+        elif files.suffix(path) in suffixes and path.is_file():
             yield path.read_bytes()
 
 
 def _members(path: Path, suffixes: set[str]) -> Iterator[bytes]:
     with tarfile.open(path) as tar:
         for member in tar:
-            if member.isfile() and Path(member.name).suffix.lower() in suffixes:
+            if member.isfile() and files.suffix(member.name) in suffixes:
                 file = tar.extractfile(member)
                 if file is not None:
                     yield file.read()

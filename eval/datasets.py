@@ -17,9 +17,10 @@ def pictures(folder: str | Path) -> list[Path]:
     folder = Path(folder)
     if not folder.exists():
         raise FileNotFoundError(f"{folder}: no such folder or file")
-    paths = sorted(p for p in folder.iterdir() if p.suffix.lower() in media.suffixes()) \
+    suffixes = media.module("picture").SUFFIXES
+    paths = sorted(p for p in folder.iterdir() if p.suffix.lower() in suffixes) \
         if folder.is_dir() else [folder]
     if not paths:
-        known = ", ".join(sorted(media.suffixes()))
+        known = ", ".join(sorted(suffixes))
         raise ValueError(f"{folder}: holds no picture; known are {known}")
     return paths

@@ -7,8 +7,9 @@ Every module has the same names:
     DEFAULT_SUFFIX  of what it writes, unless told
     MODELS          by what they are tuned for; the first is used, unless told
     EXACT           the model for exact coding
+    recognises      open file -> whether it reads such files, by their first bytes
     read            bytes of a file or open file, limit of samples -> value, with .array
-                    [*spatial, C] and .notes
+                    [*spatial, C], .notes, .stripped() and .described()
     write           value, suffix, open file -> how many bytes it wrote there, and notes
     info            header -> what to tell of the signal
     compress        value, target, engine -> sections, one at a time
@@ -24,10 +25,12 @@ from __future__ import annotations
 
 from importlib import import_module
 from types import ModuleType
+from typing import BinaryIO
 
 from codec.bitstream import Header
+from codec.models.errors import CodecError
 
-NAMES = ("picture",)
+NAMES = ("picture", "volume")      # the first reads what no other one recognises
 
 
 def module(name: str) -> ModuleType:
@@ -43,11 +46,17 @@ def of_value(value) -> ModuleType:
     return module(value.medium)
 
 
-def of_suffix(suffix: str) -> ModuleType:
-    """The medium that reads files of a suffix; for one that none does, the first, whose reader
-    looks at the bytes."""
-    return next((module(name) for name in NAMES if suffix.lower() in module(name).SUFFIXES),
-                module(NAMES[0]))
+def of_file(file: BinaryIO) -> ModuleType:
+    """The medium of an open file, which is at its beginning, and stays there.
+
+    Raises:
+        CodecError: if it cannot be read.
+    """
+    try:
+        return next((module(name) for name in NAMES[:0:-1] if module(name).recognises(file)),
+                    module(NAMES[0]))
+    except OSError as error:
+        raise CodecError(error.strerror or str(error), "missing") from None
 
 
 def suffixes() -> set[str]:

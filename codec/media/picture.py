@@ -21,8 +21,9 @@ from codec.engines import Engine
 from codec.media import picture_exact
 from codec.media.picture_alpha import pack_alpha, unpack_alpha
 from codec.media.picture_exact import digest, exactness
-from codec.media.picture_file import SUFFIXES, Picture, read
+from codec.media.picture_file import SUFFIXES, Picture, read, recognises
 from codec.media.picture_metadata import pack_density, unpack_density
+from codec.media.picture_samples import to_8_bits
 from codec.media.picture_writing import write
 from codec.models import ssimulacra2
 from codec.models.coding import Coding
@@ -30,7 +31,8 @@ from codec.models.errors import CodecError
 from codec.windows import Box
 
 __all__ = ["DEFAULT_SUFFIX", "EXACT", "KINDS", "MODELS", "SUFFIXES", "Picture", "compare",
-           "compress", "decompress", "digest", "exactness", "info", "psnr", "read", "write"]
+           "compress", "decompress", "digest", "exactness", "info", "psnr", "read", "recognises",
+           "write"]
 
 KINDS = {0: "RGB", 1: "gray", 16: "RGB", 17: "gray"}
 DEFAULT_SUFFIX = ".png"
@@ -212,9 +214,10 @@ def decompress(header: Header, sections: Iterable[Section], engine: Engine,
         CodecError: if the latents do not decode to what was written, or the part lies outside.
     """
     height, width = header.shape
-    x, y, across, down = part or (0, 0, width, height)
-    if not (0 <= x < x + across <= width and 0 <= y < y + down <= height):
-        raise CodecError(f"crop {x},{y},{across},{down} is not inside the picture of "
+    x, y, across, down = part if part and len(part) == 4 else (0, 0, width, height)
+    inside = 0 <= x < x + across <= width and 0 <= y < y + down <= height
+    if not inside or (part and len(part) != 4):
+        raise CodecError(f"crop {','.join(map(str, part or ()))} is not inside the picture of "
                          f"{width}x{height} pixels", "usage")
     area = slice(y, y + down), slice(x, x + across)
     if header.medium.exact:
@@ -241,10 +244,13 @@ def _of_samples(header: Header, sections: Iterable[Section], engine: Engine, are
     extras: dict[str, bytes] = {}
     planes = picture_exact.decompress(header, sections, engine, area, extras)
     gray, colours = header.medium.kind == "gray", planes.shape[2] - 1 + planes.shape[2] % 2
+    deep = planes if planes.dtype == np.uint16 else None
+    planes = to_8_bits(planes)
     pixels = np.repeat(planes[..., :1], 3, 2) if gray else np.ascontiguousarray(planes[..., :3])
     alpha = planes[..., -1].copy() if colours < planes.shape[2] else None
     return Picture(pixels, gray, alpha, extras.get(bitstream.ICC), extras.get(bitstream.EXIF),
-                   extras.get(bitstream.XMP), unpack_density(extras.get(bitstream.DENSITY)))
+                   extras.get(bitstream.XMP), unpack_density(extras.get(bitstream.DENSITY)),
+                   deep=deep)
 
 
 def _shown(y: Bands, area: Box, quality: float, gray: bool, engine: Engine) -> Bands:

@@ -1,6 +1,6 @@
 """A picture whose samples come back as they were, or within a bound: to sections and back.
 
-Tiles of one shape are coded side by side, `TOGETHER` at once, and such groups in parallel. What has
+Tiles of one shape are coded side by side, in groups, and these in parallel. What has
 few colours may be smaller as a lossless WebP: that is a coder for the whole picture then.
 """
 
@@ -8,85 +8,61 @@ from __future__ import annotations
 
 import hashlib
 import io
+import math
 import struct
-import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from PIL import Image, WebPImagePlugin
 
-from codec import bitstream, exact, parallel, windows
+from codec import bitstream, exact, exact_tiles, parallel, windows
 from codec.bitstream import Header, Section
 from codec.engines import Engine
+from codec.exact_tiles import OWN, WEBP, Bound
 from codec.media.picture_file import Picture
 from codec.models.errors import CodecError
+from codec.rate_control import bound_of
 from codec.windows import Box
 
 TILE = 256              # pixels each way
-TOGETHER = 48           # tiles: fewer, and threads wait for one another
-OWN, WEBP = 0, 1        # coders
 MOST_OF_WEBP = 16383    # pixels each way
 COLOURS = 64            # pixels there must be for each colour, for WebP to be tried
 
 
-class Bound(NamedTuple):
-    """What a decoder must know of exactly coded samples: no sample is off by more than max_error;
-    bits a sample; channels, alpha among them; coder of the whole picture.
-
-    >>> Bound.unpack(Bound(2, 8, 3, 0).pack())
-    Bound(max_error=2, depth=8, channels=3, coder=0)
-    """
-
-    max_error: int
-    depth: int
-    channels: int
-    coder: int
-
-    def pack(self) -> bytes:
-        return bitstream.varint(self.max_error) + bytes([self.depth, self.channels, self.coder])
-
-    @classmethod
-    def unpack(cls, payload: bytes | None) -> Bound:
-        try:
-            error, at = bitstream.read_varint(payload or b"", 0)
-            bound = cls(error, *payload[at:])               # type: ignore[index]
-        except (IndexError, TypeError):
-            raise CodecError("damaged: the error bound cannot be read", "damaged") from None
-        if not (error < 1 << 15 and bound.depth == 8 and 1 <= bound.channels <= 4
-                and bound.coder in (OWN, WEBP)):
-            raise CodecError("damaged: the error bound holds impossible values", "damaged")
-        return bound
-
-
-def compress(picture: Picture, max_error: int, extras: list[Section], engine: Engine
+def compress(picture: Picture, wanted: float | str, extras: list[Section], engine: Engine
              ) -> Iterator[Section]:
-    """The sections of a file that keeps every sample within max_error; 0: as it is.
+    """The sections of a file that keeps every sample within what is wanted, rounded down to whole
+    levels; 0: as it is.
 
     Raises:
         CodecError: if the picture was changed when it was read.
     """
     if picture.changed:
         raise CodecError(f"cannot be kept exactly: {picture.changed}", "unsupported")
+    depth = 8 if picture.deep is None else 16
+    top = (1 << depth) - 1
+    max_error = min(int(bound_of(wanted, top)), top // 2)
     channels = (1 if picture.gray else 3) + (picture.alpha is not None)
     shape, model = picture.pixels.shape[:2], engine.model
     media = 16 + picture.gray
-    webp = _webp(picture) if max_error == 0 else None
+    webp = _webp(picture) if max_error == 0 and depth == 8 else None
     header = Header(media, shape, TILE, 100.0, model.digest, model.name)
-    own = Bound(max_error, 8, channels, OWN)
+    own = Bound(max_error, depth, channels, OWN)
     tiles: list[Any] = [None] * header.tiles
 
     def code(group: list[tuple[int, Box]]) -> None:
-        planes = np.stack([_planes(picture, box) for _, box in group])
-        payloads, decoded = exact.encode(planes, 8, max_error, model.predictor)
-        for (number, _), payload, shown in zip(group, payloads, decoded):
-            tiles[number] = struct.pack("<I", _checksum(header, own, number, shown)) + payload
+        planes = np.stack([_planes(picture, box)[None] for _, box in group])
+        numbers = [number for number, _ in group]
+        for number, payload in zip(numbers, exact_tiles.encode(planes, numbers, header, own,
+                                                               model.predictor)):
+            tiles[number] = payload
     for _ in parallel.in_order(code, _groups(shape, windows.whole(shape)), engine.threads):
         pass
     if webp is not None and len(webp) < sum(map(len, tiles)):
         header, own = replace(header, tile=bitstream.WHOLE), own._replace(coder=WEBP)
-        crc = _checksum(header, own, 0, _planes(picture, windows.whole(shape)))
+        crc = exact_tiles.checksum(header, own, 0, _planes(picture, windows.whole(shape)))
         tiles = [struct.pack("<I", crc) + webp]
     yield Section(bitstream.HEADER, header.pack())
     yield from extras
@@ -96,7 +72,7 @@ def compress(picture: Picture, max_error: int, extras: list[Section], engine: En
 
 def decompress(header: Header, sections: Iterable[Section], engine: Engine, area: Box,
                extras: dict[str, bytes]) -> np.ndarray:
-    """Samples uint8 [*area, channels] of an area; what else there is goes into extras.
+    """Samples uint8 or uint16 [*area, channels] of an area; what else there is goes into extras.
 
     Raises:
         CodecError: if they are not those that were written.
@@ -105,23 +81,22 @@ def decompress(header: Header, sections: Iterable[Section], engine: Engine, area
                              header.medium.coded)
     bound = Bound.unpack(extras.pop(bitstream.BOUND, None))
     gray, webp = header.medium.kind == "gray", bound.coder == WEBP
-    if gray != (bound.channels < 3) or webp != (header.tile == bitstream.WHOLE):
+    if gray != (bound.channels < 3) or webp != (header.tile == bitstream.WHOLE) or (
+            bound.depth not in (8, 16)) or (webp and bound.depth != 8):
         raise CodecError("damaged: its sections contradict each other", "damaged")
-    out: np.ndarray = np.empty([*(s.stop - s.start for s in area), bound.channels], np.uint8)
+    out: np.ndarray = np.empty([*(s.stop - s.start for s in area), bound.channels],
+                               np.uint8 if bound.depth == 8 else np.uint16)
     if webp:
         whole = _from_webp(unit.tiles[0][4:], header.shape, bound.channels)
-        _check(header, bound, 0, whole, unit.tiles[0])
+        exact_tiles.check(header, bound, 0, whole, unit.tiles[0])
         return whole[area]
 
     def decode(group: list[tuple[int, Box]]) -> None:
-        payloads = [unit.tiles[number] for number, _ in group]
-        shape = tuple(s.stop - s.start for s in group[0][1])
-        found, sound = exact.decode([p[4:] for p in payloads], (*shape, bound.channels),
-                                    bound.depth, bound.max_error, engine.model.predictor)
-        for (number, box), tile, whole, payload in zip(group, found, sound, payloads):
-            if not whole:
-                raise CodecError(f"damaged: tile {number} is not what was written", "damaged")
-            _check(header, bound, number, tile, payload)
+        numbers = [number for number, _ in group]
+        shape = 1, *(s.stop - s.start for s in group[0][1])
+        found = exact_tiles.decode([unit.tiles[number] for number in numbers], numbers, shape,
+                                   header, bound, engine.model.predictor)
+        for (_, box), [tile] in zip(group, found):
             shared = windows.common(box, area)
             out[windows.within(shared, area)] = tile[windows.within(shared, box)]
     for _ in parallel.in_order(decode, _groups(header.shape, area), engine.threads):
@@ -153,30 +128,21 @@ def _groups(shape: tuple[int, ...], area: Box) -> list[list[tuple[int, Box]]]:
         if windows.overlap(box, area):
             size = tuple(s.stop - s.start for s in box)
             shapes.setdefault(size, []).append((number, box))
-    return [tiles[at:at + TOGETHER] for tiles in shapes.values()
-            for at in range(0, len(tiles), TOGETHER)]
+    together = exact.side_by_side(math.prod(shape))
+    return [tiles[at:at + together] for tiles in shapes.values()
+            for at in range(0, len(tiles), together)]
 
 
 def _planes(picture: Picture, box: Box) -> np.ndarray:
-    """uint8 [*box, channels]."""
+    """uint8 or uint16 [*box, channels]."""
     rows, columns = box
+    if picture.deep is not None:
+        return picture.deep[box]
     pixels = picture.pixels[rows.start:rows.stop][:, columns]
     planes = pixels[..., :1] if picture.gray else pixels
     if picture.alpha is None:
         return planes
     return np.concatenate([planes, picture.alpha[box][..., None]], 2)
-
-
-def _checksum(header: Header, bound: Bound, number: int, samples: np.ndarray) -> int:
-    """CRC-32 of the header, the bound, a tile's number, and its samples as decoded."""
-    crc = zlib.crc32(header.pack() + bound.pack() + struct.pack("<I", number))
-    return zlib.crc32(np.ascontiguousarray(samples).data, crc)
-
-
-def _check(header: Header, bound: Bound, number: int, samples: np.ndarray, payload: bytes) -> None:
-    if struct.unpack_from("<I", payload)[0] != _checksum(header, bound, number, samples):
-        raise CodecError(f"damaged: samples of tile {number} differ from those that were written",
-                         "damaged")
 
 
 # ---- few colours

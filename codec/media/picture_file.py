@@ -28,7 +28,8 @@ class Picture:
     """pixels uint8 [H, W, 3], an array or, of large ones, `Bands`; gray: its channels are equal;
     alpha uint8 [H, W] or None; colour profile, EXIF and XMP as bytes or None; density: pixels a
     metre, across and down, or None; notes: what reading had to change or leave out; changed: how
-    samples are not those that were read, empty if they are.
+    samples are not those that were read, empty if they are; deep uint16 [H, W, C], alpha included:
+    the samples of a picture of more than 8 bits, which pixels and alpha are rounded from.
 
     Raises:
         CodecError: if they are not of these types and shapes.
@@ -43,6 +44,7 @@ class Picture:
     density: tuple[int, int] | None = None
     notes: list[str] = field(default_factory=list)
     changed: str = ""
+    deep: np.ndarray | None = None
     medium: ClassVar[str] = "picture"
 
     def __post_init__(self):
@@ -78,6 +80,14 @@ class Picture:
             exif = kept.tobytes()
         return replace(self, exif=exif, xmp=None, density=None)
 
+    def in_memory(self) -> Picture:
+        """With an array of pixels."""
+        return replace(self, pixels=np.asarray(self.pixels))
+
+    def described(self) -> dict:
+        """What to tell of it when it has been decoded."""
+        return {"width": self.pixels.shape[1], "height": self.pixels.shape[0]}
+
     def to_pillow(self) -> Image.Image:
         """The same as a Pillow image: L, LA, RGB or RGBA."""
         pixels = np.asarray(self.pixels)
@@ -100,10 +110,15 @@ def _check_array(name: str, value, kinds: tuple, rank: int) -> None:
 
 # ---- read
 
-def read(source: Any, limit: int, exact_alpha: bool = False) -> Picture:
+def recognises(file: BinaryIO) -> bool:
+    """Pillow knows so many formats that whatever else is none is left to `read`."""
+    return True
+
+
+def read(source: Any, limit: int, exact_alpha: bool = False, deep: bool = False) -> Picture:
     """The picture in a file (its bytes, or open and seekable), an array, a Pillow image or a
     Picture, of at most so many pixels. Colours under alpha 0 go on smoothly from those around,
-    unless exact_alpha.
+    unless exact_alpha. deep: more than 8 bits a sample are kept too.
 
     Raises:
         CodecError: if there is none, it is damaged, has too many pixels, several frames, or
@@ -113,13 +128,13 @@ def read(source: Any, limit: int, exact_alpha: bool = False) -> Picture:
         check_size(source.pixels.shape[:2], limit)
         picture = source
     elif isinstance(source, np.ndarray):
-        picture = _from_array(source, limit)
+        picture = _from_array(source, limit, deep)
     elif isinstance(source, Image.Image):
-        picture = _from_pillow(source, None, limit)
+        picture = _from_pillow(source, None, limit, deep)
     else:
         file = io.BytesIO(source) if isinstance(source, bytes) else source
         try:
-            picture = _from_pillow(picture_samples.opened(file), file, limit)
+            picture = _from_pillow(picture_samples.opened(file), file, limit, deep)
         except (CodecError, MemoryError):
             raise
         except Exception as error:      # readers raise whatever damaged bytes lead them to
@@ -139,25 +154,27 @@ def _with_hidden_filled(picture: Picture) -> Picture:
     return replace(picture, pixels=filled(picture.pixels, picture.alpha))
 
 
-def _from_array(array: np.ndarray, limit: int) -> Picture:
+def _from_array(array: np.ndarray, limit: int, deep: bool) -> Picture:
     planes = array[..., None] if array.ndim == 2 else array
     if array.dtype not in (np.uint8, np.uint16) or planes.ndim != 3 or not (
             1 <= planes.shape[2] <= 4):
         raise CodecError(f"array is {array.dtype} {list(array.shape)}; allowed is uint8 or uint16, "
                          "[H, W, 3] or [H, W], or with 1, 2 or 4 channels", "usage")
     check_size(planes.shape[:2], limit)
+    if deep and array.dtype == np.uint16:
+        return replace(_of_planes(picture_samples.to_8_bits(planes), []), deep=planes)
     changed = picture_samples.ROUNDED if array.dtype == np.uint16 else ""
     picture = _of_planes(picture_samples.to_8_bits(planes), [changed] if changed else [])
     return replace(picture, changed=changed)
 
 
-def _from_pillow(image: Image.Image, file: BinaryIO | None, limit: int) -> Picture:
+def _from_pillow(image: Image.Image, file: BinaryIO | None, limit: int, deep: bool) -> Picture:
     width, height = image.size
     check_size((height, width), limit)
     if width * height == 0:
         raise CodecError(f"is {width}x{height} pixels: nothing to compress", "usage")
     told = picture_metadata.of_image(image, file)
-    samples = picture_samples.of_image(image, file, told.icc)
+    samples = picture_samples.of_image(image, file, told.icc, deep)
     notes = samples.notes + told.notes
     if told.left_out:
         notes.append(f"left out: {', '.join(told.left_out)}")
@@ -168,7 +185,8 @@ def _from_pillow(image: Image.Image, file: BinaryIO | None, limit: int) -> Pictu
     if wrong:
         notes.append(f"its colour profile {wrong} and is left out")
     return replace(picture, icc=None if wrong else icc, exif=told.exif, xmp=told.xmp,
-                   density=told.density, changed=samples.changed or told.changed)
+                   density=told.density, changed=samples.changed or told.changed,
+                   deep=samples.deep)
 
 
 def _of_planes(planes: np.ndarray, notes: list[str]) -> Picture:

@@ -40,7 +40,8 @@ _WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB = 0, 1, 2
 class Samples:
     """planes uint8 [H, W, C]: gray, gray and alpha, RGB, RGBA for C of 1 to 4; of a large picture
     Bands [H, W, 3], which gray says more of; own_colours: the file's profile still describes them;
-    changed: how they are not those that the file has, empty if they are.
+    changed: how they are not those that the file has, empty if they are. deep uint16 [H, W, C]: the
+    same as the file has them, if it has more than 8 bits and they were asked for.
     """
 
     planes: np.ndarray | Bands
@@ -48,6 +49,7 @@ class Samples:
     own_colours: bool = True
     gray: bool = False
     changed: str = ""
+    deep: np.ndarray | None = None
 
 
 def opened(file: BinaryIO) -> Image.Image:
@@ -90,8 +92,9 @@ def _png_pixels(file: BinaryIO) -> BinaryIO:
     return out
 
 
-def of_image(image: Any, file: BinaryIO | None, icc: bytes | None) -> Samples:
-    """Of an image that Pillow has opened and not loaded yet, from a file or a program's own.
+def of_image(image: Any, file: BinaryIO | None, icc: bytes | None, deep: bool = False) -> Samples:
+    """Of an image that Pillow has opened and not loaded yet, from a file or a program's own. deep:
+    more than 8 bits are to be kept too.
 
     Raises:
         CodecError: if it has several pictures, or samples that do not fit 8 or 16 bits.
@@ -102,11 +105,11 @@ def of_image(image: Any, file: BinaryIO | None, icc: bytes | None) -> Samples:
     pixels = image.size[0] * image.size[1]
     large = pixels > picture_strips.LARGE and image.mode in ("L", "LA", "RGB", "RGBA")
     if file and image.format in _LIBVIPS and (large or _is_deep(image)):
-        samples = _in_strips(image, ByLibvips(file, _LIBVIPS[image.format]))
+        samples = _in_strips(image, ByLibvips(file, _LIBVIPS[image.format]), deep)
     elif file and large and image.format == "PPM" and image.tile[0][0] == "raw":
-        samples = _in_strips(image, Raw(file, image))
+        samples = _in_strips(image, Raw(file, image), deep)
     else:
-        samples = _by_pillow(image, icc)
+        samples = _by_pillow(image, icc, deep)
     dropped = [UNKNOWN_CHANNEL] if UNKNOWN_CHANNEL in notes else []
     samples.changed = samples.changed or next(iter(samples.notes + dropped), "")
     samples.notes = notes + samples.notes
@@ -209,7 +212,7 @@ def _is_rounded(image: Any) -> bool:
                and isinstance(tile[3], tuple) and len(tile[3]) > 1)
 
 
-def _in_strips(image: Any, source: ByLibvips | Raw) -> Samples:
+def _in_strips(image: Any, source: ByLibvips | Raw, deep: bool) -> Samples:
     width, height = image.size
     if sorted((source.width, source.height)) != sorted((width, height)):
         raise CodecError(f"damaged picture: is {source.width}x{source.height} pixels to one reader,"
@@ -227,6 +230,10 @@ def _in_strips(image: Any, source: ByLibvips | Raw) -> Samples:
 
     def rows(start: int, stop: int) -> np.ndarray:
         return to_8_bits(source.rows(start, stop)[..., :bands])
+    if deep and source.dtype == np.uint16:
+        return of_deep(np.concatenate([
+            source.rows(start, min(height, start + source.step))[..., :bands]
+            for start in range(0, height, source.step)]))
     if width * height <= picture_strips.LARGE or bands in (2, 4):
         planes: Any = np.empty([height, width, bands], np.uint8)
         for start in range(0, height, source.step):
@@ -239,6 +246,11 @@ def _in_strips(image: Any, source: ByLibvips | Raw) -> Samples:
     return Samples(planes, [ROUNDED] if source.dtype == np.uint16 else [], gray=bands == 1)
 
 
+def of_deep(planes: np.ndarray) -> Samples:
+    """Of uint16 [H, W, C], which are kept."""
+    return Samples(to_8_bits(planes), gray=planes.shape[2] < 3, deep=planes)
+
+
 def to_8_bits(samples: np.ndarray) -> np.ndarray:
     """uint8 as it is; uint16 to the nearest level."""
     if samples.dtype == np.uint8:
@@ -248,7 +260,7 @@ def to_8_bits(samples: np.ndarray) -> np.ndarray:
 
 # ---- by Pillow
 
-def _by_pillow(image: Image.Image, icc: bytes | None) -> Samples:
+def _by_pillow(image: Image.Image, icc: bytes | None, keep: bool) -> Samples:
     cut, rounded = _is_cut(image), _is_rounded(image)
     deep = image.format in ("PPM", "PNG", None) and image.mode.startswith("I")
     if image.mode == "I" and image.format not in ("PPM", "PNG"):
@@ -257,7 +269,7 @@ def _by_pillow(image: Image.Image, icc: bytes | None) -> Samples:
         raise CodecError("has floating-point samples; convert it to 8 or 16 bits first",
                          "unsupported")
     image = _load_as_stored(image)
-    samples = _to_known_mode(image, icc)
+    samples = _to_known_mode(image, icc, keep)
     if (rounded or cut) and not deep and not samples.notes:
         samples.notes.append(ROUNDED if rounded else ROUNDED.replace("rounded", "cut"))
     return samples
@@ -274,7 +286,7 @@ def _load_as_stored(image: Image.Image) -> Image.Image:
     return stored
 
 
-def _to_known_mode(image: Image.Image, icc: bytes | None) -> Samples:
+def _to_known_mode(image: Image.Image, icc: bytes | None, deep: bool) -> Samples:
     mode, clear = image.mode, "transparency" in image.info
     if mode in ("L", "LA", "RGB", "RGBA") and not clear:
         return Samples(_planes(image))
@@ -282,7 +294,8 @@ def _to_known_mode(image: Image.Image, icc: bytes | None) -> Samples:
         samples = np.asarray(image)
         if samples.min() < 0 or samples.max() > 65535:
             raise CodecError("has 32-bit samples; convert it to 8 or 16 bits first", "unsupported")
-        return Samples(to_8_bits(samples.astype(np.uint16))[..., None], [ROUNDED])
+        planes = samples.astype(np.uint16)[..., None]
+        return of_deep(planes) if deep else Samples(to_8_bits(planes), [ROUNDED])
     if mode == "CMYK":
         return Samples(_planes(_from_cmyk(image, icc)), ["CMYK was converted to RGB"], False)
     if mode == "LAB":

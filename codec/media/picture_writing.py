@@ -10,6 +10,7 @@ import io
 import struct
 import zlib
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -56,10 +57,14 @@ def write(picture: Picture, suffix: str, file: BinaryIO) -> tuple[int, list[str]
         raise CodecError(f"is {width}x{height} pixels; {kind} holds {_SIDES[kind]} a side: "
                          "write .png or .tif", "unsupported")
     held, notes = _held(picture, kind)
+    if picture.deep is not None and kind not in ("PNG", "TIFF"):
+        notes.append("samples of 16 bits are rounded to 8: write .png or .tif to keep them")
+        picture = replace(picture, deep=None)
     try:
         if kind == "TIFF":
             return _tiff(picture, held, file), notes
-        if isinstance(picture.pixels, Bands) and kind in ("PNG", "PPM"):
+        large = isinstance(picture.pixels, Bands) or picture.deep is not None
+        if large and kind in ("PNG", "PPM"):
             return (_png if kind == "PNG" else _ppm)(picture, held, file), notes
         return _by_pillow(picture, held, kind, file), notes
     except (OSError, ValueError, KeyError) as error:
@@ -123,8 +128,11 @@ def _by_pillow(picture: Picture, held: dict[str, Any], kind: str, file: BinaryIO
 # ---- strips
 
 def _strips(picture: Picture, rows: int) -> Iterator[np.ndarray]:
-    """Samples uint8 [rows, W, C], from top to bottom: gray, gray and alpha, RGB, RGBA."""
+    """Samples [rows, W, C], from top to bottom: gray, gray and alpha, RGB, RGBA."""
     for start in range(0, len(picture.pixels), rows):
+        if picture.deep is not None:
+            yield picture.deep[start:start + rows]
+            continue
         part = picture.pixels[start:start + rows]
         part = part[..., :1] if picture.gray else part
         if picture.alpha is not None:
@@ -148,12 +156,13 @@ def _png(picture: Picture, held: dict[str, Any], file: BinaryIO) -> int:
     """As Pillow would, but without the whole in memory."""
     height, width = picture.pixels.shape[:2]
     channels, size = _channels(picture), file.write(b"\x89PNG\r\n\x1a\n")
+    each = 1 if picture.deep is None else 2         # bytes of a sample
 
     def chunk(kind: bytes, data: bytes) -> int:
         crc = zlib.crc32(data, zlib.crc32(kind))
         return file.write(struct.pack(">I", len(data)) + kind + data + struct.pack(">I", crc))
     colour = {1: 0, 2: 4, 3: 2, 4: 6}[channels]
-    size += chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, colour, 0, 0, 0))
+    size += chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8 * each, colour, 0, 0, 0))
     if "icc" in held:
         size += chunk(b"iCCP", b"ICC Profile\0\0" + zlib.compress(held["icc"]))
     if "density" in held:
@@ -162,8 +171,10 @@ def _png(picture: Picture, held: dict[str, Any], file: BinaryIO) -> int:
         size += chunk(b"eXIf", held["exif"].removeprefix(EXIF))
     if "xmp" in held:
         size += chunk(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + held["xmp"])
-    deflate, above = zlib.compressobj(3), np.zeros([1, width, channels], np.uint8)
+    deflate, above = zlib.compressobj(3), np.zeros([1, width, channels * each], np.uint8)
     for part in _strips(picture, max(1, _STRIP // (width * channels))):
+        if each == 2:
+            part = part.astype(">u2").view(np.uint8).reshape(*part.shape[:2], -1)
         if data := deflate.compress(_filtered(part, above)):
             size += chunk(b"IDAT", data)
         above = part[-1:]
@@ -195,13 +206,14 @@ def _tiff(picture: Picture, held: dict[str, Any], file: BinaryIO) -> int:
         return file.write(out.getbuffer())
     height, width = picture.pixels.shape[:2]
     channels, big = _channels(picture), 4 * picture.pixels.size // 3 > 0xF0000000
+    bits = 8 if picture.deep is None else 16
     head = struct.pack("<2sHHHQ", b"II", 43, 8, 0, 0) if big else struct.pack("<2sHI", b"II", 42, 0)
     begin, rows = file.tell(), max(1, _STRIP // (width * channels))
     file.write(head)
     at, offsets, counts = len(head), [], []
     for part in _strips(picture, rows):
         part = np.concatenate([part[:, :1], part[:, 1:] - part[:, :-1]], 1)
-        data = zlib.compress(part.tobytes(), 6)
+        data = zlib.compress(part.astype(f"<u{bits // 8}").tobytes(), 6)
         data += b"\0" * (len(data) % 2)             # directories begin at even places
         file.write(data)
         offsets.append(at)
@@ -210,7 +222,7 @@ def _tiff(picture: Picture, held: dict[str, Any], file: BinaryIO) -> int:
     directory = tiff_of_exif(held.get("exif"), big)
     across, down = held.get("density") or (None, None)
     for tag, value in {282: across and across * INCH, 283: down and down * INCH,
-                       296: across and 2, 256: width, 257: height, 258: (8,) * channels, 259: 8,
+                       296: across and 2, 256: width, 257: height, 258: (bits,) * channels, 259: 8,
                        262: 1 if picture.gray else 2, 277: channels, 278: rows, 279: tuple(counts),
                        284: 1, 317: 2, 338: 2 if picture.alpha is not None else None,
                        700: held.get("xmp"), 34675: held.get("icc"),

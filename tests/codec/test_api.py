@@ -128,8 +128,9 @@ def test_verify_sees_every_symbol(blob):
 
 
 def test_installed_models_are_what_their_files_say():
-    exact, photo, eyes = codec.installed_models()
+    exact, volumes, photo, eyes = codec.installed_models()
     assert (exact["name"], exact["media"]) == ("exact", "picture")
+    assert (volumes["name"], volumes["media"]) == ("exact-volume", "volume")
     assert (photo["name"], photo["media"]) == ("photo", "picture")
     assert (eyes["name"], eyes["media"]) == ("photo-eyes", "picture")
     assert codec.find_model("photo").info == photo
@@ -192,7 +193,7 @@ GRAY = np.full([20, 30], 90, np.uint8)
     (GRAY, {"quality": 50, "size": 1000}, "usage",
      "give one of quality, size, bpp, psnr, ssimulacra2"),
     (GRAY, {"bpp": 0}, "usage", "bpp is 0; it must be above 0"),
-    (GRAY.astype(float), {}, "usage", "array is float64 [20, 30]"),
+    (GRAY.astype(float), {}, "usage", "give --lossless or --max-error"),
     (GRAY[:0], {}, "usage", "nothing to compress"),
     (GRAY, {"engine": "onnx"}, "usage", "known: auto, litert, tensorflow"),
     (GRAY, {"model": "nope"}, "missing", "model 'nope' is not installed; installed: exact"),
@@ -256,7 +257,12 @@ def test_errors_come_from_other_processes_as_they_are():
 
 
 @pytest.mark.parametrize("crop", [(1, 2, 3), "1,2,3,4", (0, 0, 1.5, 2), 7])
-def test_a_crop_is_four_whole_numbers(crop):
-    with pytest.raises(codec.CodecError, match="four whole numbers: x, y, width, height") as told:
+def test_a_crop_is_whole_numbers(crop):
+    with pytest.raises(codec.CodecError, match="whole numbers: x, y, width, height") as told:
         codec.decompress(GOLDEN / "photo.tfci", crop=crop)
     assert told.value.kind == "usage"
+
+
+def test_a_crop_of_a_picture_has_four_numbers():
+    with pytest.raises(codec.CodecError, match="crop 0,0,0,5,5,5 is not inside the picture"):
+        codec.decompress(GOLDEN / "photo.tfci", crop=(0, 0, 0, 5, 5, 5))

@@ -130,10 +130,11 @@ def test_wrong_usage_is_status_2(command, args):
 def test_unknown_models_and_configs(command, picture, tmp_path):
     status, _, err = command("compress", picture, "--model", "nope")
     assert status == 1 and err == ("codec: error: model 'nope' is not installed; installed: "
-                                   "exact, photo, photo-eyes\n")
+                                   "exact, exact-volume, photo, photo-eyes\n")
     status, _, err = command("train", tmp_path, "--config", "nope", "--out", tmp_path / "t")
     assert status == 1 and err == ("codec: error: config 'nope' is not known; known: "
-                                   "exact, factorized, hyperprior, mean-scale, photo, photo-eyes\n")
+                                   "exact, exact-volume, factorized, hyperprior, mean-scale, "
+                                   "photo, photo-eyes\n")
 
 
 def test_measuring_keeps_to_the_threads_too(command, picture, monkeypatch):
@@ -161,8 +162,8 @@ def test_training_on_a_folder_without_pictures(command, tmp_path, tensorflow):
 def test_training_begins_with_an_installed_model_or_not_at_all(command, tmp_path):
     status, out, err = command("train", tmp_path, "--start", "nope", "--out", tmp_path / "t")
     assert (status, out) == (1, "") and not (tmp_path / "t").exists()
-    assert err == ("codec: error: model 'nope' is not installed; installed: exact, photo, "
-                   "photo-eyes\n")
+    assert err == ("codec: error: model 'nope' is not installed; installed: exact, "
+                   "exact-volume, photo, photo-eyes\n")
     assert "unexpected" not in err
 
 
@@ -173,8 +174,9 @@ def test_info_verify_models(command, picture):
     assert set(report["sections"]) == {"H", "Z", "Y"}
     assert json.loads(command("verify", f"{picture}.tfci", "--json")[1])["symbols"] == 5 * 7 * 384
     listed = json.loads(command("models", "--json")[1])
-    assert [m["name"] for m in listed] == ["exact", "photo", "photo-eyes"]
-    assert 5 < listed[1]["kmac_per_pixel"]["decode"] == listed[2]["kmac_per_pixel"]["decode"] < 25
+    assert [m["name"] for m in listed] == ["exact", "exact-volume", "photo", "photo-eyes"]
+    costs = {m["name"]: m["kmac_per_pixel"]["decode"] for m in listed}
+    assert 5 < costs["photo"] == costs["photo-eyes"] < 25 and 2 < costs["exact-volume"] < 3
     assert "photo" in command("models")[1]
 
 
@@ -312,8 +314,29 @@ def test_measuring_what_lost_nothing(command, picture):
 
 @pytest.mark.parametrize("wish", [["--lossless", "--max-error", "2"], ["--lossless", "-q", "9"],
                                   ["--max-error", "2", "--tune", "psnr"], ["--max-error", "-1"],
-                                  ["--max-error", "0.5"], ["--max-error", "256"]])
+                                  ["--max-error", "nan"], ["--max-error", "few%"],
+                                  ["--max-error", "inf"]])
 def test_bounds_that_make_no_sense_are_wrong_usage(command, picture, wish):
     status, out, err = command("compress", picture, *wish)
     assert status == 2 and out == "" and "error" in err
     assert not Path(f"{picture}.tfci").exists()
+
+
+def test_volumes_come_back_as_files(command, tmp_path):
+    samples = (np.arange(6 * 20 * 24).reshape(6, 20, 24) % 97).astype(np.int16)
+    np.save(tmp_path / "scan.npy", samples)
+    before = (tmp_path / "scan.npy").read_bytes()
+    status, out, err = command("compress", tmp_path / "scan.npy", "--lossless")
+    assert (status, err) == (0, "") and "lossless" in out
+    (tmp_path / "scan.npy").unlink()
+    status, out, err = command("decompress", tmp_path / "scan.npy.tfci")
+    assert (status, err) == (0, "") and "6x20x24 int16" in out
+    assert (tmp_path / "scan.npy").read_bytes() == before
+    status, out, _ = command("decompress", tmp_path / "scan.npy.tfci", "--crop", "1,2,3,4,5,2",
+                             "-o", tmp_path / "part.npy")
+    assert status == 0 and (np.load(tmp_path / "part.npy") == samples[3:5, 2:7, 1:5]).all()
+    status, out, err = command("compress", tmp_path / "scan.npy", "--force")
+    assert status == 1 and err.endswith("give --lossless or --max-error\n")
+    report = json.loads(command("compress", tmp_path / "scan.npy", "--max-error", "5%", "--force",
+                                "--json", "--measure")[1])
+    assert report["max_error"] == 4 and report["largest_error"] <= 4

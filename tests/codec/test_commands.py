@@ -101,7 +101,7 @@ def test_names_of_any_bytes_work(command, album):
     (["--target-size", "kb"], "size 'kb' is not allowed; give bytes, as 200000, 200K, 1.5M or"),
     (["--target-psnr", "high"], "'high' is not allowed; it must be above 0"),
     (["--threads", "two"], "'two' is not allowed; it must be 1 or more"),
-    (["-o", "x.jpg"], "-o x.jpg is named as a picture; compress writes .tfci files")])
+    (["-o", "x.jpg"], "-o x.jpg is named as an input; compress writes .tfci files")])
 def test_wrong_values_say_what_is_allowed(command, picture, args, message):
     status, out, err = command("compress", picture, *args)
     assert (status, out) == (2, "") and message in err and "_" not in err.splitlines()[-1]

@@ -54,7 +54,8 @@ def test_it_knows_this_installation():
     assert report["cores"] == f"{parallel.cores()} of {os.cpu_count()}"
     assert report["numpy"] == metadata.version("numpy")
     assert report["models"] == ", ".join(
-        f"{name} {zoo.find(name).digest.hex()}" for name in ("exact", "photo", "photo-eyes"))
+        f"{name} {zoo.find(name).digest.hex()}" for name in (
+            "exact", "exact-volume", "photo", "photo-eyes"))
     assert report["engine by default"] == "litert" and report["engine litert"] == "ready"
 
 

@@ -43,7 +43,7 @@ def album(tmp_path, monkeypatch):
 
 
 def plan(*inputs: str, output: str | None = None, deep: bool = False) -> list[tuple[str, str]]:
-    jobs, _ = files.plan(list(inputs), output, {".png", ".jpg"}, lambda name: name + ".x", deep,
+    jobs, _ = files.plan(list(inputs), output, {".png", ".jpg"}, lambda name, _: name + ".x", deep,
                          {".x"})
     return [(job.source, job.target) for job in jobs]
 
@@ -101,7 +101,7 @@ def test_what_is_left_out_in_folders_is_said(album):
     Path("album/summer/film.MOV").write_bytes(b"")
     for deep, said in ((False, "1 file left out (.txt 1)"),
                        (True, "2 files left out (.txt 1, .mov 1)")):
-        _, notes = files.plan(["album"], None, {".png", ".jpg"}, str, deep, {".x"})
+        _, notes = files.plan(["album"], None, {".png", ".jpg"}, lambda name, _: name, deep, {".x"})
         assert notes == [f"album: {said}"]
         assert files.found(["album"], {".jpg"}, deep, {".x", ".png"}) == (
             ["album/a.JPG"], [f"album: {said}"])
