@@ -16,7 +16,7 @@ from codec import bitstream, lanes
 from codec.models import exact, exact_fitting, exact_tables
 from codec.models.errors import CodecError
 from codec.models.exact import Corrector, Front, Known, Linear, Predictor, Setting
-from codec.models.exact_planes import SLOPE
+from codec.models.exact_planes import SLOPE, Step, steps
 from codec.models.exact_tables import Tables
 from codec.models.exact_walk import Channel, Walk
 
@@ -38,13 +38,13 @@ def encode(samples: np.ndarray, depth: int, bound: int, predictor: Predictor
         own = walk.less_base(channel, samples)
         linear, bits = exact_fitting.fit(own, walk.others(channel), channel.back, size)
         setting = walk.setting(channel, linear.of_planes(samples.shape[1], size))
-        known, told = _told(own, setting, predictor.network(channel.crosses), predictor.tables)
-        walk.add(channel, known)
-        offsets = _best_offsets(told, len(samples), predictor.tables)
+        known, told = _told(own, setting, predictor.network(channel.crosses))
+        walk.add(channel, setting, known)
+        offsets = _best_offsets(told, samples.shape, predictor.tables)
         for i in range(len(samples)):
             heads[i] += _head(Linear(*(part[i] for part in linear)), bits[i], int(offsets[i]),
                               size if samples.shape[1] > 1 else 0)
-        _add(coder, told, offsets, lane_count, predictor.tables)
+        _add(coder, told, samples.shape, offsets, lane_count, predictor.tables)
     return [head + stream for head, stream in zip(heads, coder.finish())], walk.samples
 
 
@@ -67,27 +67,28 @@ def decode(payloads: list[bytes], shape: tuple[int, ...], depth: int, bound: int
         offsets = np.array([head[number][1] for head in heads])
         setting, network = walk.setting(channel, linear), predictor.network(channel.crosses)
         if fast := _fast(walk.samples.size):
-            known, _ = fast.sweep(walk.shape[:4], setting, network, fast.Coding(
-                predictor.tables, lane_count, decoder=coder, offsets=offsets))
+            known = fast.decode(walk.shape[:4], setting, network, coder, lane_count, offsets,
+                                predictor.tables)
         else:
             known = exact.sweep(walk.shape[:4], setting, network, partial(
                 _next, coder, offsets=offsets, lane_count=lane_count, tables=predictor.tables))
-        walk.add(channel, known)
+        walk.add(channel, setting, known)
     return walk.samples, coder.sound()
 
 
-def _told(own: np.ndarray, setting: Setting, network: Corrector, tables: Tables
-          ) -> tuple[Known, list[tuple[Front, np.ndarray]]]:
-    """A channel as decoded, and the symbols of each step."""
+def _told(own: np.ndarray, setting: Setting, network: Corrector) -> tuple[Known, np.ndarray]:
+    """A channel as decoded; and scale, tail, fraction and symbol of each sample, in coding order:
+    int [4, T, samples]."""
     if fast := _fast(own.size):
-        return fast.sweep(own.shape, setting, network, fast.Coding(tables, 1, samples=own))
-    told: list[tuple[Front, np.ndarray]] = []
+        return fast.predict(own, setting, network)
+    told: list[np.ndarray] = []
 
     def choose(front: Front) -> np.ndarray:
         found = exact.symbols(own, front, setting.bound)
-        told.append((front, found.astype(np.int32)))
+        told.append(np.array([front.scale, front.tail, front.fraction, found], np.int32))
         return found
-    return exact.sweep(own.shape, setting, network, choose), told
+    known = exact.sweep(own.shape, setting, network, choose)
+    return known, np.concatenate(told, 2)
 
 
 def side_by_side(samples: int) -> int:
@@ -121,21 +122,21 @@ def _lanes(shape: tuple[int, ...]) -> int:
 
 # ---- symbols
 
-def _add(coder: lanes.Encoder, told: list[tuple[Front, np.ndarray]], offsets: np.ndarray,
+def _add(coder: lanes.Encoder, told: np.ndarray, shape: tuple[int, ...], offsets: np.ndarray,
          lane_count: int, tables: Tables) -> None:
     """Tells an encoder the symbols of a channel, as `_next` asks for them."""
-    scale, tail, fraction, symbols = _joined(told)
+    scale, tail, fraction, symbols = told
     row, fraction, shift = exact_tables.table(scale + offsets[:, None], tail, fraction)
     high = symbols >> shift
     low, frequency = tables.interval(high, row, fraction)
     escaped = tables.is_escape(high, row)
-    tiles, every, at = np.arange(len(symbols))[:, None], np.arange(lane_count), 0
+    tiles, at = np.arange(len(symbols))[:, None], 0
     rare = (escaped | (shift > 0)).any(0)
-    for front, _ in told:
-        first, number = int(front.step.rows[0]), front.scale.shape[1]
+    for step in steps(*shape[1:4]):
+        number = len(step.rows)
         for start in range(0, number, lane_count):
             part = slice(at + start, at + min(number, start + lane_count))
-            lane = (first + start + every[:part.stop - part.start]) % lane_count
+            lane = _lanes_of(step, start, part.stop - part.start, lane_count)
 
             def add(which, low, frequency, lane=lane) -> None:
                 tile, place = np.nonzero(which)
@@ -154,10 +155,9 @@ def _add(coder: lanes.Encoder, told: list[tuple[Front, np.ndarray]], offsets: np
         at += number
 
 
-def _joined(told: list[tuple[Front, np.ndarray]]) -> list[np.ndarray]:
-    """scale, tail, fraction and symbols of steps, [T, samples] each."""
-    return [np.concatenate(parts, 1) for parts in zip(
-        *((front.scale, front.tail, front.fraction, symbols) for front, symbols in told))]
+def _lanes_of(step: Step, start: int, count: int, lane_count: int) -> np.ndarray:
+    """The first sample of a step has the lane of its row, the others those that follow."""
+    return (step.rows[0] + start + np.arange(count)) % lane_count
 
 
 def _next(coder: lanes.Decoder, front: Front, offsets: np.ndarray, lane_count: int,
@@ -195,22 +195,21 @@ def _parts(front: Front, lane_count: int) -> list[slice]:
 
 def _places(front: Front, part: slice, offsets: np.ndarray, lane_count: int
             ) -> tuple[np.ndarray, ...]:
-    """Of some samples of a step, one tile after the other: tile, lane, row, fraction, shift. The
-    first sample of a step has the lane of its row, the others those that follow."""
+    """Of some samples of a step, one tile after the other: tile, lane, row, fraction, shift."""
     scale, tail, fraction = (a[:, part] for a in (front.scale, front.tail, front.fraction))
     count, number = scale.shape
     row, fraction, shift = exact_tables.table(scale + offsets[:, None], tail, fraction)
-    lane = (front.step.rows[0] + part.start + np.arange(number)) % lane_count
+    lane = _lanes_of(front.step, part.start, number, lane_count)
     return (np.repeat(np.arange(count), number), np.tile(lane, count),
             row.ravel(), fraction.ravel(), shift.ravel())
 
 
-def _best_offsets(told: list[tuple[Front, np.ndarray]], tiles: int, tables: Tables
-                  ) -> np.ndarray:
-    """What to add to all scales of a channel, for each tile: judged by some fronts."""
-    count = sum(symbols.size for _, symbols in told)
-    some = told[::max(1, count // (JUDGED * tiles))]
-    scale, tail, fraction, symbols = _joined(some)
+def _best_offsets(told: np.ndarray, shape: tuple[int, ...], tables: Tables) -> np.ndarray:
+    """What to add to all scales of a channel, for each tile: judged by some steps."""
+    sizes = np.array([len(step.rows) for step in steps(*shape[1:4])])
+    every = max(1, told[0].size // (JUDGED * shape[0]))
+    some = np.repeat(np.arange(len(sizes)) % every == 0, sizes)
+    scale, tail, fraction, symbols = told[:, :, some]
 
     def bits(offset: int) -> np.ndarray:
         row, part, shift = exact_tables.table(scale + offset, tail, fraction)

@@ -5,71 +5,76 @@ It takes numba (`pip install 'tfci[fast]'`), which compiles `exact_loops` when i
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from codec import lanes
 from codec.exact_loops import walk
 from codec.models import exact, exact_tables
-from codec.models.exact import Corrector, Front, Known, Setting
-from codec.models.exact_planes import CROSS, OWN, PLUS, SLOPE, Skewed, steps
+from codec.models.exact import Corrector, Known, Setting
+from codec.models.exact_planes import CROSS, OWN, PLUS, SLOPE, Skewed
 from codec.models.exact_tables import Tables
 
 
-@dataclass(frozen=True)
-class Coding:
-    """What makes symbols: samples int32 [T, D, h, w], less their base, of an encoder; or the
-    decoder and the offsets of tiles. tables: of distributions."""
+def predict(samples: np.ndarray, setting: Setting, network: Corrector
+            ) -> tuple[Known, np.ndarray]:
+    """Of an encoder's samples int [T, D, h, w], less their base: what is known of them in the end,
+    and scale, tail, fraction and symbol of each, in coding order: int32 [4, T, D * h * w]."""
+    tiles, planes, height, width = samples.shape
+    told = np.zeros([4, tiles, planes * height * width], np.int32)
+    known = _walk(samples.shape, setting, network, samples.astype(np.int32), told, _NOTHING, 1,
+                  np.zeros(tiles, np.int64), _NO_TABLES)
+    return known, told
 
-    tables: Tables
-    lane_count: int
-    samples: np.ndarray | None = None
-    decoder: lanes.Decoder | None = None
-    offsets: np.ndarray | None = None
+
+def decode(shape: tuple[int, ...], setting: Setting, network: Corrector, decoder: lanes.Decoder,
+           lane_count: int, offsets: np.ndarray, tables: Tables) -> Known:
+    """Of tiles [T, D, h, w], whose scales an encoder has shifted by offsets [T]."""
+    return _walk(shape, setting, network, _NONE, np.zeros([4, shape[0], 0], np.int32),
+                 decoder.state, lane_count, offsets.astype(np.int64), (*tables.rows, tables.first))
 
 
-def sweep(shape: tuple[int, ...], setting: Setting, network: Corrector, coding: Coding
-          ) -> tuple[Known, list[tuple[Front, np.ndarray]]]:
-    """See `models.exact.sweep`; and, of an encoder, what the symbols of each step are."""
-    tiles, planes, height, width = shape
+_NONE = np.zeros([1, 1, 1, 1], np.int32)
+_NOTHING = tuple(np.zeros(1, kind) for kind in (np.uint64, np.uint64, np.int64, np.int64))
+_NO_TABLES = (*(np.zeros(1, np.int64) for _ in range(3)), np.zeros([1, 1], np.int16))
+
+
+def _walk(shape: tuple[int, ...], setting: Setting, network: Corrector, samples: np.ndarray,
+          told: np.ndarray, state: tuple, lane_count: int, offsets: np.ndarray, tables: tuple
+          ) -> Known:
+    """samples and told of an encoder; state, lane_count, offsets and tables of a decoder."""
     known = Known(Skewed(shape, setting.middle), Skewed(shape, 0))
-    crosses = exact.crosses_of(known, setting, planes)
+    crosses = exact.crosses_of(known, setting, shape[1])
     seen = [cross.known for cross in crosses] + [known] * (2 - len(crosses))
-    which = np.array([cross.planes for cross in crosses] or np.zeros([0, planes]), np.int64)
+    which = np.array([cross.planes for cross in crosses] or np.zeros([0, shape[1]]), np.int64)
     stride = known.samples.values[0].size
-
-    def offsets(taps) -> np.ndarray:
-        return np.array([(x + SLOPE * y) * stride + y for y, x in taps], np.int64)
-    none = np.zeros([1, 1, 1, 1], np.int32)
-    decoder, encoding = coding.decoder, coding.samples is not None
-    count = planes * height * width
-    told = np.zeros([4, tiles, count if encoding else 0], np.int32)
-    whole, middles, reaches = coding.tables.rows
-    state = (decoder.state if decoder is not None else
-             tuple(np.zeros(1, dtype) for dtype in (np.uint64, np.uint64, np.int64, np.int64)))
-    layers = tuple((layer.kernel.astype(np.int32), layer.bias.astype(np.int32),
-                    layer.shift.astype(np.int32), np.array(layer.clip, np.int32))
-                   for layer in network.layers)
+    taps = tuple(np.array([(x + SLOPE * y) * stride + y for y, x in some], np.int64)
+                 for some in (OWN, CROSS, PLUS))
+    numbers = (setting.depth, setting.bound, int(setting.base is not None),
+               exact.bound_log(setting.bound, 16),
+               exact.bound_log(setting.bound, exact_tables.PER_OCTAVE))
     walk(tuple(part.values.reshape(-1) for part in known),
-          tuple(part.samples.values.reshape(-1) for part in seen),
-          tuple(part.errors.values.reshape(-1) for part in seen), which,
-          (tiles, planes, height, width),
-          (offsets(OWN), offsets(CROSS), offsets(PLUS)),
-          tuple(part.astype(np.int64) for part in setting.linear),
-          none if setting.base is None else setting.base.astype(np.int32),
-          (setting.depth, setting.bound, int(setting.base is not None),
-           exact.bound_log(setting.bound, 16),
-           exact.bound_log(setting.bound, exact_tables.PER_OCTAVE), len(layers[0][0]),
-           len(layers[1][1])),
-          layers, none if coding.samples is None else coding.samples.astype(np.int32), told,
-          *state, coding.lane_count,
-          np.zeros(tiles, np.int64) if coding.offsets is None else coding.offsets.astype(np.int64),
-          (whole, middles, reaches), coding.tables.first)
-    fronts, at = [], 0
-    for step in steps(planes, height, width) if encoding else ():
-        here = slice(at, at + len(step.rows))
-        at += len(step.rows)
-        scale, tail, fraction, symbols = told[:, :, here]
-        fronts.append((Front(step, symbols, scale, tail, fraction), symbols))
-    return known, fronts
+         tuple(part.samples.values.reshape(-1) for part in seen),
+         tuple(part.errors.values.reshape(-1) for part in seen), which, shape, taps,
+         tuple(part.astype(np.int64) for part in setting.linear),
+         _NONE if setting.base is None else setting.base.astype(np.int32), numbers,
+         _layers(network, len(crosses)), samples, told, *state, lane_count, offsets, tables)
+    return known
+
+
+def _layers(network: Corrector, crosses: int) -> Any:
+    """Kernel, bias, shift and ends of each layer.
+
+    Raises:
+        ValueError: if they do not fit one another: compiled loops check no index.
+    """
+    kernels, inputs = [layer.kernel for layer in network.layers], exact.inputs(crosses)
+    sizes = [kernel.shape for kernel in kernels]
+    fit = len(sizes) == 3 and sizes == [
+        (inputs, sizes[0][1]), (sizes[0][1], sizes[1][1]), (sizes[1][1] + inputs, exact.OUTPUTS)]
+    if not fit:
+        raise ValueError(f"kernels of {sizes} do not predict from {inputs} inputs")
+    return tuple((layer.kernel.astype(np.int32), layer.bias.astype(np.int32),
+                  layer.shift.astype(np.int32), np.array(layer.clip, np.int32))
+                 for layer in network.layers)

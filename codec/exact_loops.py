@@ -13,22 +13,21 @@ from codec import lanes
 from codec.models import exact, exact_tables
 from codec.models.exact_planes import CROSS, LAG, OWN, PLUS, REACH, SLOPE
 
-LOG = np.array([exact.log2x12(np.array([a])).item() for a in range(1 << 13)], np.int64)
+LOG = exact.LOG.astype(np.int64)
 AROUND, WAYS = np.array(exact.AROUND), np.array(exact.WAYS)
 OWN_COUNT, CROSS_COUNT, PLUS_COUNT = len(OWN), len(CROSS), len(PLUS)
 NEAREST, NEAR, ERRORS, FURTHER = exact.NEAREST, exact.NEAR, exact.ERRORS, exact.FURTHER
 MOST_SCALE = exact_tables.SCALES - 1 + exact_tables.PER_OCTAVE * exact_tables.MOST_SHIFT
 
 _jit: Any = njit(nogil=True, cache=True)
-_inline: Any = njit(nogil=True, cache=True, inline="always")
 
 
-@_inline
+@_jit
 def _clip(value, low, high):
     return min(max(value, low), high)
 
 
-@_inline
+@_jit
 def _log(a):
     return LOG[min(a >> 8, 4095)] + 96 if a >= 4096 else LOG[a]
 
@@ -173,9 +172,9 @@ def _advance(states, words, at, ends, tile, lane, low, frequency):
 
 @_jit
 def _decode(rows, fractions, shifts, symbols, start, stop, first_lane, tile, states, words, at,
-            ends, lane_count, tables, first):
+            ends, lane_count, tables):
     """The symbols of some samples of a step, in as many lanes."""
-    whole, middles, reaches = tables
+    whole, middles, reaches, first = tables
     escaped = 0
     for i in range(start, stop):
         lane = tile * lane_count + (first_lane + i) % lane_count
@@ -236,7 +235,8 @@ def _put(values, place, stride, row, column, height, width, found):
 def _predict(own_planes, seen, seen_errors, which, place, plane, row, column, tile, offsets,
              linear, base, high, numbers, layers, scratch):
     """Of a sample: its guess, floor, centre, scale, tail and fraction."""
-    depth, bound, has_base, of_bound, finer, inputs, wide = numbers
+    depth, bound, has_base, of_bound, finer = numbers
+    inputs, wide = len(layers[0][0]), len(layers[1][1])
     weights, by, busy = linear
     own, parts, x, seen_at, narrow, hidden, mixed, answer = scratch
     crosses, planes = len(which), weights.shape[1]
@@ -305,14 +305,16 @@ def _step(time, shape, tile, kept):
 
 @_jit
 def walk(own_planes, seen, seen_errors, which, shape, offsets, linear, base, numbers, layers,
-          source, told, states, words, at, ends, lane_count, shifts_of, tables, first_symbols):
+          source, told, states, words, at, ends, lane_count, shifts_of, tables):
     """All samples of a channel, of one tile after the other."""
     tiles, planes, height, width = shape
+    inputs, first, second = len(layers[0][0]), len(layers[0][1]), len(layers[1][1])
     depth, bound = numbers[0], numbers[1]
     stride = tiles * (planes + 1) * (height + 2 * REACH)
     scratch = (np.zeros(OWN_COUNT, np.int64), np.zeros(2 * (CROSS_COUNT + 1), np.int64),
-               np.zeros(64, np.int64), np.zeros(4, np.int64), np.zeros(64, np.int32),
-               np.zeros(256, np.int32), np.zeros(256, np.int32), np.zeros(8, np.int32))
+               np.zeros(inputs, np.int64), np.zeros(4, np.int64), np.zeros(inputs, np.int32),
+               np.zeros(first, np.int32), np.zeros(second + inputs, np.int32),
+               np.zeros(exact.OUTPUTS, np.int32))
     kept = np.zeros((12, planes * min(height, -(-width // SLOPE))), np.int64)
     plane_of, rows, columns, places, guesses, floors, centres, scales, tails = kept[:9]
     fractions, shifts, symbols = kept[9:]
@@ -337,7 +339,7 @@ def walk(own_planes, seen, seen_errors, which, shape, offsets, linear, base, num
                 for start in range(0, count, lane_count):
                     _decode(scales, fractions, shifts, symbols, start,
                             min(count, start + lane_count), rows[0], tile, states, words, at,
-                            ends, lane_count, tables, first_symbols)
+                            ends, lane_count, tables)
             for i in range(count):
                 found = _clip(centres[i] + symbols[i] * (2 * bound + 1), floors[i],
                               floors[i] + (np.int64(1) << depth) - 1)

@@ -157,7 +157,7 @@ def sweep(shape: tuple[int, ...], setting: Setting, network: Callable, code: Cod
     dtype = np.int16 if setting.depth <= 13 else np.int32       # holds twice the range of samples
     known = Known(Skewed(shape, setting.middle, dtype), Skewed(shape, 0, dtype))
     crosses, bound = crosses_of(known, setting, shape[1]), setting.bound
-    linear = np.moveaxis(setting.linear.weights, 3, 0).astype(np.float64)
+    linear = np.moveaxis(setting.linear.weights, 3, 0).astype(np.int64)
     linear = linear.reshape(len(linear), -1)                    # [weights, T * D * SETS]
     top, step, of_bound = (1 << setting.depth) - 1, 2 * bound + 1, bound_log(bound, 16)
     finer = bound_log(bound, PER_OCTAVE)
@@ -258,15 +258,14 @@ def linear_inputs(own: Look, crosses: list[Look], there: list) -> tuple[list[np.
 
 def linear_prediction(parts: list[np.ndarray], level: np.ndarray, linear: np.ndarray, depth: int
                       ) -> np.ndarray:
-    """First values int64 [T, n], in 1/64; linear: float64 [weights, T, n], of each sample."""
-    total, at = np.zeros(level.shape), 0
+    """First values int64 [T, n], in 1/64; linear: int64 [weights, T, n], of each sample."""
+    total, at = np.zeros(level.shape, np.int64), 0
     for part in parts:
-        # exact in float64: products and sums are whole numbers below 2**53
         total += np.einsum("ktn,ktn->tn", linear[at:at + len(part)], part)
         at += len(part)
     shift = WEIGHT_BITS - MEAN_BITS
     value = (level.astype(np.int64) << MEAN_BITS) + (
-        total.astype(np.int64) + (1 << (shift - 1)) >> shift)
+        total + (1 << (shift - 1)) >> shift)
     most = 1 << (depth + MEAN_BITS)
     return np.minimum(np.maximum(value, -most), most)
 

@@ -72,8 +72,8 @@ class Walk:
         return Setting(self.depth, channel.bound, linear, self._seen(channel), channel.back,
                        self._base(channel))
 
-    def add(self, channel: Channel, known: Known) -> None:
+    def add(self, channel: Channel, setting: Setting, known: Known) -> None:
         """A channel is decoded."""
-        base, found = self._base(channel), known.samples.whole()
-        self.samples[..., channel.place] = found if base is None else found + base
+        found = known.samples.whole()
+        self.samples[..., channel.place] = found if setting.base is None else found + setting.base
         self._known.append(known)

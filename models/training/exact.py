@@ -64,8 +64,9 @@ def look(crops: Iterable[tuple[np.ndarray, int]], bounds: tuple[int, ...], seed:
                 group.append((x.reshape(len(x), -1)[:, some].T, e.ravel()[some],
                               error.ravel()[some].astype(np.float32),
                               np.full(some.sum(), step / 2, np.float32)))
-            steps.add(channel, exact.sweep(
-                tiles.shape[:4], steps.setting(channel, linear), _no_network,
+            setting = steps.setting(channel, linear)
+            steps.add(channel, setting, exact.sweep(
+                tiles.shape[:4], setting, _no_network,
                 partial(exact.symbols, own, bound=channel.bound), seen))
     waiting: dict[tuple, list[np.ndarray]] = {}
     for crop, depth in crops:

@@ -1,5 +1,7 @@
 """Compiled loops give what the definition gives, to the bit."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -62,3 +64,13 @@ def test_any_bytes_decode_to_the_same(predictor, data, planes):
                 return str(error)
         slow, fast = either(patch, decoded)
     assert slow == fast
+
+
+def test_a_network_that_does_not_fit_is_refused(predictor):
+    """Compiled loops check no index."""
+    tile = np.zeros([1, 1, 20, 20, 1], np.uint8)
+    wrong = dataclasses.replace(predictor, networks=predictor.networks[::-1])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(exact, "_fast", lambda samples: exact._compiled())
+        with pytest.raises(ValueError, match="do not predict from 24 inputs"):
+            exact.encode(tile, 8, 0, wrong)
