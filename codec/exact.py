@@ -97,6 +97,11 @@ def side_by_side(samples: int) -> int:
     return 4 if _fast(samples) else 48
 
 
+def threads_for(samples: int, threads: int) -> int:
+    """How many of so many threads do not wait for one another on slabs of a volume."""
+    return threads if _fast(samples) else 1
+
+
 def _fast(samples: int):
     """The module of compiled loops, where they are there, and loaded or worth it; else None."""
     worth = samples >= WORTH_LOADING or _compiled.cache_info().currsize

@@ -37,8 +37,7 @@ def arrays(medium: str, source: str | Path, patch: tuple[int, ...], seed: int,
 
     def arrays_of(blob: bytes, share: float) -> list[np.ndarray]:
         try:
-            value = module.read(blob, MAX_PIXELS)
-            found = module.learned(value) if medium == "volume" else [value.array]
+            found = module.learned(module.read(blob, MAX_PIXELS))
         except CodecError:
             return []
         if any(n < p for n, p in zip(found[0].shape, patch)):

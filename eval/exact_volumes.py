@@ -145,7 +145,7 @@ def measure(paths: list[Path], bounds: list[float], shares: list[str], model: st
                 seconds = time.perf_counter() - start
                 worst = float(np.nanmax(np.abs(shown - samples.astype(np.float64))))
                 if name == "codec" and worst > bound:
-                    raise ValueError(f"{path}: a sample is off by {worst}; allowed is {bound}")
+                    raise ValueError(f"{path}: a sample is off by {worst:g}; allowed is {bound:g}")
                 rows.append({"file": path.name, "coder": name, "bound": wish, "error": worst,
                              "bits": 8 * size / samples.size, "seconds": seconds,
                              "kept": worst <= bound})

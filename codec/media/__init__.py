@@ -17,6 +17,7 @@ Every module has the same names:
     exactness       header, what sections there are besides -> what to tell of its error bound
     digest          header, sections, engine -> number and SHA-256 of exactly coded samples
     compare         value, value -> what the second has lost, in dB or the like
+    learned         value -> the arrays [*spatial, C] that a model learns from
 
 Who adds a medium adds its module, its name here, and its rows in bitstream.MEDIA.
 """

@@ -31,8 +31,8 @@ from codec.models.errors import CodecError
 from codec.windows import Box
 
 __all__ = ["DEFAULT_SUFFIX", "EXACT", "KINDS", "MODELS", "SUFFIXES", "Picture", "compare",
-           "compress", "decompress", "digest", "exactness", "info", "psnr", "read", "recognises",
-           "write"]
+           "compress", "decompress", "digest", "exactness", "info", "learned", "psnr", "read",
+           "recognises", "write"]
 
 KINDS = {0: "RGB", 1: "gray", 16: "RGB", 17: "gray"}
 DEFAULT_SUFFIX = ".png"
@@ -292,14 +292,17 @@ def _gray(pixels: np.ndarray) -> np.ndarray:
 
 
 def compare(a: Picture, b: Picture) -> dict:
-    """What the second has lost of the first: PSNR over all samples, in dB, and SSIMULACRA2 where
-    they are large enough for one."""
+    """What the second has lost of the first: PSNR over all samples, in dB, of 16 bits where both
+    have them; and SSIMULACRA2 where they are large enough for one."""
     values = {name: metric(a.pixels, b.pixels) for name, metric in METRICS.items()}
+    if a.deep is not None and b.deep is not None:
+        colours = 1 if a.gray else 3
+        values["psnr"] = psnr(a.deep[..., :colours], b.deep[..., :colours])
     return {name: value for name, value in values.items() if not np.isnan(value)}
 
 
 def psnr(a: np.ndarray | Bands, b: np.ndarray | Bands) -> float:
-    """Peak signal-to-noise ratio in dB of two uint8 arrays, over all their samples.
+    """Peak signal-to-noise ratio in dB of two arrays, uint8 or uint16, over all their samples.
 
     >>> round(psnr(np.zeros([2, 2, 3], np.uint8), np.full([2, 2, 3], 1, np.uint8)), 2)
     48.13
@@ -307,7 +310,13 @@ def psnr(a: np.ndarray | Bands, b: np.ndarray | Bands) -> float:
     rows = max(1, 3 * BAND * len(a) // a.size)
     error = sum(np.sum((a[i:i + rows].astype(np.float32) - b[i:i + rows].astype(np.float32)) ** 2,
                        dtype=np.float64) for i in range(0, len(a), rows)) / a.size
-    return float("inf") if error == 0 else float(10 * np.log10(255**2 / error))
+    return float("inf") if error == 0 else float(
+        20 * np.log10(np.iinfo(a.dtype).max) - 10 * np.log10(error))
+
+
+def learned(picture: Picture) -> list[np.ndarray]:
+    """Its pixels."""
+    return [np.asarray(picture.pixels)]
 
 
 METRICS = {"psnr": psnr, "ssimulacra2": ssimulacra2.score}

@@ -14,12 +14,12 @@ import hashlib
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from itertools import groupby
+from itertools import groupby, permutations
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from codec import bitstream, exact_tiles, parallel, windows
+from codec import bitstream, exact, exact_tiles, parallel, windows
 from codec.bands import Bands
 from codec.bitstream import Header, Section, Unit
 from codec.engines import Engine
@@ -32,15 +32,17 @@ from codec.media.volume_file import (
     read,
     recognises,
     unpack_around,
-    write,
 )
 from codec.media.volume_numbers import Numbers
+from codec.media.volume_writing import write
 from codec.models.errors import CodecError
+from codec.models.exact import Predictor
 from codec.rate_control import Target
 from codec.windows import Box
 
 __all__ = ["DEFAULT_SUFFIX", "EXACT", "KINDS", "MODELS", "SUFFIXES", "Volume", "compare",
-           "compress", "decompress", "digest", "exactness", "info", "read", "recognises", "write"]
+           "compress", "decompress", "digest", "exactness", "info", "learned", "read", "recognises",
+           "write"]
 
 KINDS = {19: "samples"}
 DEFAULT_SUFFIX = ".npy"
@@ -50,8 +52,12 @@ MEDIA = 19
 TILE = 512              # samples each way of a plane
 SLAB = 1 << 19          # samples of a tile, about
 PLANES, LEAST, MOST = 16, 8, 1 << 21    # of a slab, at least, if they are not so many samples
+TOGETHER = 3            # slabs for each thread that are decoded at once
 LARGE = 1 << 26         # samples beyond which a volume is coded as it is stored
 TRIED = 48              # samples each way that orders are tried on
+SMALL = 1 << 8          # samples of a plane, below which there are too many planes of too little
+MOST_PLANES, MOST_TILE = 1 << 12, 1 << 22       # of a slab; samples: a decoder takes no more
+MOST_SECTIONS = bitstream.MAX_SECTIONS - 16
 ORDERS = ((0, 1, 2, 3), (0, 2, 1, 3), (0, 3, 1, 2)), ((1, 0, 2, 3), (2, 0, 1, 3), (0, 1, 2, 3))
 
 
@@ -70,6 +76,17 @@ class Plan(NamedTuple):
         return tuple(self.axes[axis] for axis in self.order)
 
     @property
+    def area(self) -> int:
+        """Samples of a plane."""
+        return self.shape[2] * self.shape[3]
+
+    @property
+    def sections(self) -> int:
+        """How many tiles a file has."""
+        stacks, planes, height, width = self.shape
+        return stacks * -(-planes // self.slab) * -(-height // TILE) * -(-width // TILE)
+
+    @property
     def first(self) -> int:
         """Which of the coded axes is the first of the file's."""
         return self.order.index(next((i for i, n in enumerate(self.axes) if n > 1), 3))
@@ -81,14 +98,12 @@ def compress(volume: Volume, target: Target, engine: Engine) -> Iterator[Section
     """A volume -> the sections of its file, slab by slab.
 
     Raises:
-        CodecError: if no bound on errors is given, or its samples cannot keep it.
+        CodecError: if its samples cannot keep the bound that is given.
     """
-    if target.max_error is None:
-        raise CodecError("volumes are coded with a bound on errors: give --lossless or --max-error",
-                         "usage")
+    assert target.max_error is not None         # there is no model for anything else
     numbers = volume_numbers.choose(volume.samples, target.max_error)
     plan = _plan(volume, numbers, engine)
-    if plan.order != _orders(plan.axes)[0]:
+    if plan.order not in (ORDERS[0][0], ORDERS[1][0]):      # these go through a file once
         volume = replace(volume, samples=np.asarray(volume.samples))
     model = engine.model
     header = Header(MEDIA, plan.shape, TILE, 100.0, model.digest, model.name)
@@ -100,15 +115,15 @@ def compress(volume: Volume, target: Target, engine: Engine) -> Iterator[Section
         "order": plan.order, "slab": plan.slab, "form": volume.form, "channels": volume.channels})
     yield Section(bitstream.BOUND, bound.pack())
 
-    def code(job: tuple[int, list[tuple[int, Box]]]) -> list[tuple[int, bytes]]:
+    def code(job: tuple[int, list[tuple[int, Box]]]) -> tuple[int, list[tuple[int, bytes]]]:
         unit, group = job
         tiles = np.stack([_whole(volume, numbers, plan, box) for _, box in group])
         numbered = [header.tiles * unit + number for number, _ in group]
         payloads = exact_tiles.encode(tiles, numbered, header, bound, model.predictor)
-        return [(number, payload) for (number, _), payload in zip(group, payloads)]
+        return unit, [(number, payload) for (number, _), payload in zip(group, payloads)]
     jobs = [(unit, group) for unit, box in enumerate(_slabs(plan))
             for group in _groups(box, TILE)]
-    coded = parallel.in_order(lambda job: (job[0], code(job)), jobs, engine.threads)
+    coded = parallel.in_order(code, jobs, exact.threads_for(header.size, engine.threads))
     for _, parts in groupby(coded, lambda part: part[0]):
         for _, payload in sorted(pair for _, pairs in parts for pair in pairs):
             yield Section(bitstream.SAMPLES, payload)
@@ -119,32 +134,33 @@ def _plan(volume: Volume, numbers: Numbers, engine: Engine) -> Plan:
     shape = volume.samples.shape
     channels = shape[-1] if volume.channels else 1
     axes = (1,) * (4 + volume.channels - len(shape)) + shape[:len(shape) - volume.channels]
-
-    def plan(order: tuple[int, ...]) -> Plan:
-        area = math.prod(min(TILE, axes[axis]) for axis in order[2:])
-        planes = max(SLAB // area, min(PLANES, MOST // area), LEAST)
-        return Plan(axes, order, planes, channels)
-    first, *others = _orders(axes)
-    if math.prod(axes) > LARGE or sum(n > 1 for n in axes) < 3:
-        return plan(first)
+    first, *others = _plans(axes, channels)
+    if math.prod(axes) > LARGE or not others:
+        return first
     middle = tuple(slice(max(0, n - TRIED) // 2, min(n, max(0, n - TRIED) // 2 + TRIED))
                    for n in axes)
 
-    def cost(order: tuple[int, ...]) -> int:
-        coded = plan(order)
-        box = tuple(middle[axis] for axis in order)
-        tiles = np.stack([_whole(volume, numbers, coded, (slice(at, at + 1), *box[1:]))
-                          for at in range(box[0].start, box[0].stop)])
-        head = Header(MEDIA, tiles.shape[:4], TILE, 100.0, bytes(4), "-")
-        bound = Bound(numbers.bound, numbers.depth, channels, OWN)
-        return sum(map(len, exact_tiles.encode(tiles, [0] * len(tiles), head, bound,
-                                               engine.model.predictor)))
-    return plan(min((first, *others), key=cost))
+    def cost(plan: Plan) -> int:
+        stacks, *box = (middle[axis] for axis in plan.order)
+        tiles = np.stack([_whole(volume, numbers, plan, (slice(at, at + 1), *box))
+                          for at in range(stacks.start, stacks.stop)])
+        payloads, _ = exact.encode(tiles, numbers.depth, numbers.bound, engine.model.predictor)
+        return sum(map(len, payloads))
+    return min((first, *others), key=cost)
 
 
-def _orders(axes: tuple[int, ...]) -> tuple[tuple[int, ...], ...]:
-    """Those to choose from: series see the time before first, volumes the slice before."""
-    return ORDERS[axes[0] > 1]
+def _plans(axes: tuple[int, ...], channels: int) -> list[Plan]:
+    """Those to choose from, the one that goes through a file once first. Series see the time before
+    first, volumes the slice before. What has two axes is a plane, what has one a row."""
+    def plan(order: tuple[int, ...]) -> Plan:
+        area = math.prod(min(TILE, axes[axis]) for axis in order[2:])
+        planes = max(SLAB // area, min(PLANES, MOST // area), LEAST)
+        return Plan(axes, order, min(planes, MOST_PLANES), channels)
+    if sum(n > 1 for n in axes) < 3:
+        return [plan(tuple(sorted(range(4), key=lambda axis: axes[axis] > 1)))]
+    plans = [found for order in ORDERS[axes[0] > 1]
+             if (found := plan(order)).area >= SMALL and found.sections <= MOST_SECTIONS]
+    return plans or [max(map(plan, permutations(range(4))), key=lambda plan: plan.area)]
 
 
 def _slabs(plan: Plan) -> list[Box]:
@@ -231,19 +247,21 @@ def decompress(header: Header, sections: Iterable[Section], engine: Engine,
                          "damaged")
     rank = len(numbers.shape) - colours
     area = _area(part, numbers.shape[:rank])
+    threads = exact.threads_for(header.size, engine.threads)
 
     def values(box: Box) -> np.ndarray:
         """Of a box of the file's axes."""
         four = (slice(0, 1),) * (4 - rank) + box
         coded = tuple(four[axis] for axis in plan.order)
-        whole = _decode(units, plan, header, bound, coded, engine)
+        whole = _decode(units, plan, header, bound, coded, threads, engine.model.predictor)
         found = numbers.values(np.moveaxis(whole, range(4), plan.order))
         found = found.reshape(*(s.stop - s.start for s in box), *numbers.shape[rank:])
         numbers.put_strange(found, box)
         return found
     shape = tuple(s.stop - s.start for s in area)
-    rows = {0: 1, 1: plan.slab}.get(plan.first, shape[0])
-    rows = max(rows, SLAB * rows * shape[0] // math.prod(shape) // rows)
+    rows = {0: 1, 1: plan.slab}.get(plan.first, shape[0])       # that are coded together
+    several = max(TOGETHER * threads, SLAB * shape[0] // math.prod(shape) // rows)
+    rows *= several                                             # so that no thread waits long
     if part is None and rows < shape[0]:
         samples: Any = Bands(numbers.shape, numbers.dtype, rows, lambda top, bottom: values(
             (slice(top, bottom), *area[1:])), keep=1)
@@ -266,7 +284,9 @@ def _told_plan(header: Header, bound: Bound, numbers: Numbers, told: dict) -> tu
             and 1 <= len(axes) <= 4 and bound.coder == OWN
             and bound.channels == (shape[-1] if colours else 1)):
         plan = Plan((1,) * (4 - len(axes)) + axes, tuple(map(int, order)), slab, bound.channels)
-        if plan.shape == header.shape:
+        planes = min(slab, plan.shape[1])
+        tile = planes * math.prod(min(header.tile, n) for n in plan.shape[2:])
+        if plan.shape == header.shape and planes <= MOST_PLANES and tile <= MOST_TILE:
             return plan, colours
     raise CodecError("damaged: its sections contradict each other", "damaged")
 
@@ -285,8 +305,8 @@ def _area(part: tuple[int, ...] | None, shape: tuple[int, ...]) -> Box:
     return tuple(slice(start, start + size) for start, size in zip(starts, sizes))
 
 
-def _decode(units: list[Unit], plan: Plan, header: Header, bound: Bound, area: Box, engine: Engine
-            ) -> np.ndarray:
+def _decode(units: list[Unit], plan: Plan, header: Header, bound: Bound, area: Box, threads: int,
+            predictor: Predictor) -> np.ndarray:
     """Whole numbers of an area, uint [stacks, planes, height, width, C]."""
     out: np.ndarray = np.empty([*(s.stop - s.start for s in area), plan.channels],
                                np.min_scalar_type((1 << bound.depth) - 1))
@@ -297,14 +317,14 @@ def _decode(units: list[Unit], plan: Plan, header: Header, bound: Bound, area: B
         shape = tuple(s.stop - s.start for s in box[1:])
         tiles = exact_tiles.decode([units[unit].tiles[number] for number, _ in group],
                                    [header.tiles * unit + number for number, _ in group], shape,
-                                   header, bound, engine.model.predictor)
+                                   header, bound, predictor)
         for (_, box), tile in zip(group, tiles):
             shared = windows.common(box, area)
             out[windows.within(shared, area)] = tile[None][windows.within(shared, box)]
     jobs = [(unit, touched) for unit, slab in enumerate(_slabs(plan))
             for group in _groups(slab, header.tile)
             if (touched := [(number, box) for number, box in group if windows.overlap(box, area)])]
-    for _ in parallel.in_order(decode, jobs, engine.threads):
+    for _ in parallel.in_order(decode, jobs, threads):
         pass
     return out
 

@@ -14,7 +14,6 @@ import math
 import struct
 import zipfile
 import zlib
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from types import ModuleType
@@ -26,7 +25,9 @@ from codec.bands import Bands
 from codec.bitstream import check_size, inflated
 from codec.models.errors import CodecError
 
-SUFFIXES = {".npy", ".npz", ".nii", ".nii.gz", ".tif", ".tiff"}
+FORMS = {".npy": "npy", ".npz": "npz", ".nii": "nifti", ".nii.gz": "nifti", ".tif": "tiff",
+         ".tiff": "tiff"}
+SUFFIXES = set(FORMS)
 BAND = 1 << 22          # samples that are read at once, about
 LARGEST_HEADER = 1 << 24
 NUMPY, ZIP, TIFF = b"\x93NUM", b"PK\x03\x04", (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
@@ -83,7 +84,7 @@ def recognises(file: BinaryIO) -> bool:
         return _is_nifti(start)
     if start in TIFF:
         with suppress(Exception):           # damaged, or tifffile is not there: perhaps a picture
-            tifffile = _need("tifffile")
+            tifffile = needed("tifffile")
             with tifffile.TiffFile(file) as tiff:
                 several = len(tiff.series) == 1 and len(tiff.series[0]) > 1
             file.seek(0)
@@ -113,14 +114,13 @@ def read(source: Any, limit: int) -> Volume:
         except (CodecError, MemoryError):
             raise
         except Exception as error:      # readers raise whatever damaged bytes lead them to
-            what = (str(error) or type(error).__name__).splitlines()[0]
-            raise CodecError(f"damaged volume: {what}", "damaged") from None
+            raise CodecError(f"damaged volume: {first_line(error)}", "damaged") from None
     shape = source.samples.shape
     if not 1 <= len(shape) - source.channels <= 4:
         raise CodecError(f"has {len(shape)} axes; allowed are 1 to 4", "unsupported")
     if 0 in shape:
         raise CodecError(f"is {'x'.join(map(str, shape))} samples: nothing to compress", "usage")
-    check_size((1, *shape)[-3:] if len(shape) < 3 else shape, limit)
+    check_size(shape, limit)
     return source
 
 
@@ -145,9 +145,12 @@ def _raw(file: Any, offset: int, shape: tuple[int, ...], dtype: np.dtype, form: 
          ) -> Volume:
     """A file whose samples [*shape] begin at an offset."""
     check_size(shape, limit)
+    if offset > LARGEST_HEADER:
+        raise CodecError(f"its samples begin at byte {offset}; allowed is {LARGEST_HEADER}",
+                         "unsupported")
     file.seek(0)
     before, length = file.read(offset), math.prod(shape) * dtype.itemsize
-    row = length // shape[0] if shape else length
+    row = length // shape[0] if length else 0
     end = file.seek(0, io.SEEK_END)
     if end < offset + length:
         raise CodecError(f"cut short: its header says {'x'.join(map(str, shape))} samples of "
@@ -155,7 +158,8 @@ def _raw(file: Any, offset: int, shape: tuple[int, ...], dtype: np.dtype, form: 
     file.seek(offset + length)
     after = file.read(LARGEST_HEADER + 1)
     if len(after) > LARGEST_HEADER:
-        raise CodecError("holds more after its samples than before", "unsupported")
+        raise CodecError(f"holds over {LARGEST_HEADER} bytes after its samples; allowed are fewer",
+                         "unsupported")
 
     def make(top: int, bottom: int) -> np.ndarray:
         file.seek(offset + top * row)
@@ -191,7 +195,7 @@ def _of_npz(file: BinaryIO, limit: int) -> Volume:
 
 
 def _of_nifti(file: Any, limit: int) -> Volume:
-    nibabel = _need("nibabel")
+    nibabel = needed("nibabel")
     size = file.read(4)
     file.seek(0)
     two = struct.pack(">I", 540) in (size, size[::-1])
@@ -199,7 +203,7 @@ def _of_nifti(file: Any, limit: int) -> Volume:
     try:
         header = kind.from_fileobj(file)
     except nibabel.spatialimages.HeaderDataError as error:
-        raise CodecError(f"damaged NIfTI header: {str(error).splitlines()[0]}", "damaged") from None
+        raise CodecError(f"damaged NIfTI header: {first_line(error)}", "damaged") from None
     if header["magic"].item()[:2] not in (b"n+",):
         raise CodecError("its samples are in another file (.img); allowed is one .nii",
                          "unsupported")
@@ -211,7 +215,7 @@ def _of_nifti(file: Any, limit: int) -> Volume:
 
 
 def _of_tiff(file: BinaryIO, limit: int) -> Volume:
-    tifffile = _need("tifffile")
+    tifffile = needed("tifffile")
     with tifffile.TiffFile(file) as tiff:
         if len(tiff.series) != 1:
             raise CodecError(f"holds {len(tiff.series)} series of pages of different shapes; "
@@ -219,8 +223,7 @@ def _of_tiff(file: BinaryIO, limit: int) -> Volume:
         [series], page = tiff.series, tiff.pages[0]
         check_size(series.shape, limit)
         channels = series.axes.endswith("S") and series.shape[-1] in (3, 4)
-        told = {"description": page.description, "ome": tiff.is_ome, "axes": series.axes,
-                "imagej": tiff.is_imagej, "photometric": int(page.photometric),
+        told = {"description": page.description, "photometric": int(page.photometric),
                 "byteorder": tiff.byteorder, "big": tiff.is_bigtiff,
                 "compression": int(page.compression), "predictor": int(page.predictor)}
         for name in ("XResolution", "YResolution", "ResolutionUnit", "Software", "DateTime"):
@@ -232,7 +235,11 @@ def _of_tiff(file: BinaryIO, limit: int) -> Volume:
     return Volume(samples, "tiff", (json.dumps(told).encode(),), channels)
 
 
-def _need(name: str) -> ModuleType:
+def first_line(error: Exception) -> str:
+    return (str(error) or type(error).__name__).splitlines()[0]
+
+
+def needed(name: str) -> ModuleType:
     """A library that reads such files.
 
     Raises:
@@ -244,125 +251,6 @@ def _need(name: str) -> ModuleType:
     except ImportError:
         raise CodecError(f"reading and writing such files needs {name}: pip install 'tfci[volume]'",
                          "missing") from None
-
-
-# ---- write
-
-def write(volume: Volume, suffix: str, file: BinaryIO) -> tuple[int, list[str]]:
-    """Writes a file of the format that a suffix names; returns how many bytes that took, and notes.
-
-    Raises:
-        CodecError: if volumes are not written so.
-    """
-    writers: dict[str, Callable] = {".npy": _write_npy, ".npz": _write_npz, ".nii": _write_nifti,
-                                    ".nii.gz": _write_nifti_gz, ".gz": _write_nifti_gz,
-                                    ".tif": _write_tiff, ".tiff": _write_tiff}
-    if suffix.lower() not in writers:
-        allowed = ", ".join(sorted(set(writers) - {".gz"}))
-        raise CodecError(f"volumes are not written as {suffix or 'files without a suffix'}; "
-                         f"allowed are {allowed}", "unsupported")
-    counted = _Counted(file)
-    same = FORMS[suffix.lower()] == volume.form
-    writers[suffix.lower()](volume if same else replace(volume, around=()), counted)
-    lost = [f"what the {volume.form} file held besides its samples is not in {suffix} files"]
-    return counted.size, lost if volume.around and not same and volume.form != "npy" else []
-
-
-FORMS = {".npy": "npy", ".npz": "npz", ".nii": "nifti", ".nii.gz": "nifti", ".gz": "nifti",
-         ".tif": "tiff", ".tiff": "tiff"}
-
-
-class _Counted(io.RawIOBase):
-    """A file that is only written to, and how much."""
-
-    def __init__(self, file: BinaryIO):
-        self._file, self.size = file, 0
-
-    def writable(self) -> bool:
-        return True
-
-    def write(self, data) -> int:
-        self._file.write(data)
-        self.size += len(memoryview(data).cast("B"))
-        return len(memoryview(data).cast("B"))
-
-
-def _write_samples(samples: Any, file: Any) -> None:
-    rows = samples.height if isinstance(samples, Bands) else max(
-        1, BAND * len(samples) // samples.size)
-    for top in range(0, len(samples), rows):
-        file.write(np.ascontiguousarray(samples[top:top + rows]).tobytes())
-
-
-def _write_npy(volume: Volume, file: Any) -> None:
-    before, after = volume.around[:2] if volume.around else (_npy_header(volume.samples), b"")
-    file.write(before)
-    _write_samples(volume.samples, file)
-    file.write(after)
-
-
-def _npy_header(samples: Any) -> bytes:
-    out = io.BytesIO()
-    np.lib.format.write_array_header_1_0(out, {
-        "shape": tuple(samples.shape), "fortran_order": False,
-        "descr": np.lib.format.dtype_to_descr(np.dtype(samples.dtype))})
-    return out.getvalue()
-
-
-def _write_npz(volume: Volume, file: Any) -> None:
-    name = volume.around[2].decode() if volume.around else "arr_0.npy"
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive, archive.open(
-            zipfile.ZipInfo(name), "w", force_zip64=True) as inner:
-        _write_npy(volume, inner)
-
-
-def _write_nifti(volume: Volume, file: Any) -> None:
-    before, after = volume.around or (_nifti_header(volume.samples), b"")
-    file.write(before)
-    _write_samples(volume.samples, file)
-    file.write(after)
-
-
-def _nifti_header(samples: Any) -> bytes:
-    nibabel = _need("nibabel")
-    header = nibabel.Nifti1Header(endianness="<" if samples.dtype.newbyteorder("=") == np.dtype(
-        samples.dtype).newbyteorder("<") else ">")
-    try:
-        header.set_data_dtype(samples.dtype)
-    except nibabel.spatialimages.HeaderDataError:
-        raise CodecError(f"NIfTI holds no {samples.dtype}; write .npy", "unsupported") from None
-    header.set_data_shape(samples.shape[::-1])
-    header["magic"], header["vox_offset"] = b"n+1", 352
-    return header.binaryblock + bytes(4)
-
-
-def _write_nifti_gz(volume: Volume, file: Any) -> None:
-    with gzip.GzipFile(filename="", mode="wb", fileobj=file, mtime=0) as packed:
-        _write_nifti(volume, packed)
-
-
-def _write_tiff(volume: Volume, file: Any) -> None:
-    tifffile = _need("tifffile")
-    told = json.loads(volume.around[0]) if volume.around else {}
-    out = io.BytesIO()
-    options: dict[str, Any] = {
-        "photometric": told.get("photometric", "rgb" if volume.channels else "minisblack"),
-        "compression": told.get("compression", 8), "metadata": None,
-        "description": told.get("description") or None}
-    if options["compression"] not in (1, 5, 8, 32773, 32946):
-        options["compression"] = 8
-    if told.get("predictor", 1) > 1:
-        options["predictor"] = told["predictor"]
-    if "XResolution" in told:
-        options["resolution"] = [tuple(told["XResolution"]), tuple(told["YResolution"])]
-        options["resolutionunit"] = told.get("ResolutionUnit", 1)
-    for key, name in (("Software", "software"), ("DateTime", "datetime")):
-        if key in told:
-            options[name] = told[key]
-    with tifffile.TiffWriter(out, bigtiff=told.get("big", False),
-                             byteorder=told.get("byteorder", "<")) as writer:
-        writer.write(np.asarray(volume.samples), **options)
-    file.write(out.getvalue())
 
 
 # ---- what is around samples, as bytes

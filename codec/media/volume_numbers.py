@@ -28,6 +28,8 @@ RARE = 4 / 3            # times the levels that there could be, and they are num
 MOST_PATTERNS = 255
 ROWS = 1 << 22          # samples that are looked at at once
 FINEST = 40             # of lossless floats: multiples of 2**-40
+LARGEST = 1e300         # so that no difference of two is infinite
+MOST_BOUND = (1 << 15) - 1
 
 
 @dataclass(frozen=True)
@@ -102,16 +104,17 @@ def choose(source: np.ndarray | Bands, max_error: float | str) -> Numbers:
     if dtype.kind not in "biuf" or dtype.itemsize > 8:
         raise CodecError(f"its samples are {dtype}; allowed are whole numbers and floats of up to "
                          "64 bits", "unsupported")
-    found = Numbers(tuple(source.shape), dtype)
-    if dtype.kind == "f":
-        found = _with_strange(found, source, max_error in (0, 0.0))
     low, high = _range(source)
     bound = bound_of(max_error, float(high) - float(low))
-    found = replace(found, stated=bound)
+    found = Numbers(tuple(source.shape), dtype, low, stated=bound)
     if dtype.kind == "f":
-        found = _of_floats(found, source, low, high, bound)
+        if max(-low, high) > LARGEST:
+            raise CodecError(f"its samples reach {max(-low, high):g}; allowed is {LARGEST:g}",
+                             "limit")
+        found = _of_floats(_with_strange(found, source), source, high)
     else:
-        found = replace(found, low=low, bound=int(min(bound, 32767)), stated=int(min(bound, 32767)))
+        whole = int(min(bound, MOST_BOUND))
+        found = replace(found, bound=whole, stated=whole)
     span = round((high - low) / found.step) if found.step else high - low
     if span >= 1 << DEEPEST:
         raise CodecError(f"its samples span {span} steps of {found.step or 1:g}; allowed are "
@@ -135,24 +138,25 @@ def _range(source: np.ndarray | Bands) -> tuple[Any, Any]:
         some = band[np.isfinite(band)] if band.dtype.kind == "f" else band
         if some.size:
             ends.append((some.min().item(), some.max().item()))
-    if not ends:
-        return 0, 0
     number = float if source.dtype.kind == "f" else int
+    if not ends:
+        return number(0), number(0)
     return number(min(low for low, _ in ends)), number(max(high for _, high in ends))
 
 
 # ---- floats
 
-def _of_floats(found: Numbers, source: np.ndarray | Bands, low: float, high: float, bound: float
-               ) -> Numbers:
+def _of_floats(found: Numbers, source: np.ndarray | Bands, high: float) -> Numbers:
+    """With a step."""
+    low, bound = found.low, found.stated
     if bound == 0:
-        return replace(found, low=float(low), step=_common_step(source))
+        return replace(found, step=_common_step(source))
     spacing = float(np.spacing(np.abs(np.array([low, high], found.dtype)).max()))
     step = 2 * (bound - spacing / 2)
     if not step >= spacing:
         raise CodecError(f"a bound of {bound:g} is below what separates its {found.dtype} samples, "
                          f"{spacing:g}; give a larger --max-error, or --lossless", "usage")
-    found = replace(found, low=float(low), step=step, top=round((high - low) / step))
+    found = replace(found, step=step, top=round((high - low) / step))
     for band in _bands(source):
         fine = np.isfinite(band)
         back = found.values(np.rint((np.where(fine, band, low).astype(np.float64) - low) / step))
@@ -182,14 +186,14 @@ def _common_step(source: np.ndarray | Bands) -> float:
     return 1.0 if power == -1024 else 2.0**-power
 
 
-def _with_strange(found: Numbers, source: np.ndarray | Bands, lossless: bool) -> Numbers:
-    """Without loss a negative zero is strange too."""
+def _with_strange(found: Numbers, source: np.ndarray | Bands) -> Numbers:
+    """What is no number; without loss a negative zero is strange too."""
     size, patterns = found.dtype.itemsize, dict[bytes, int]()
     out, at = np.zeros(int(np.prod(found.shape)), np.uint8), 0
     for band in _bands(source):
         flat = np.ascontiguousarray(band).reshape(-1)
         which = ~np.isfinite(flat)
-        if lossless:
+        if found.stated == 0:
             which |= (flat == 0) & np.signbit(flat)
         at, start = at + len(flat), at
         bits = flat[which].view(f"V{size}")
@@ -286,13 +290,15 @@ def unpack(extras: dict[str, bytes], bound: int, limit: int) -> tuple[Numbers, d
         shape, dtype = tuple(told["shape"]), np.dtype(str(told["dtype"]))
         low, step, stated = told["low"], float(told["step"]), told["max_error"]
         top = told["top"]
+        floats, most = dtype.kind == "f", LARGEST if dtype.kind == "f" else 1 << 64
         sound = (all(isinstance(n, int) and n > 0 for n in shape) and 1 <= len(shape) <= 5
-                 and int(np.prod(shape, dtype=object)) <= limit and dtype.kind in "biuf"
-                 and dtype.itemsize <= 8 and 0 <= step < float("inf")
-                 and bool(step) == (dtype.kind == "f") and isinstance(low, (int, float))
-                 and abs(low) < 1e300 and isinstance(top, int) and 0 <= top < 1 << DEEPEST
+                 and int(np.prod(shape, dtype=object)) <= limit
+                 and dtype.kind in "biuf" and dtype.itemsize <= 8
+                 and isinstance(low, (int, float) if floats else int) and abs(low) <= most
+                 and isinstance(top, int) and 0 <= top < 1 << DEEPEST
+                 and 0 <= step < float("inf") and bool(step) == floats
                  and isinstance(stated, (int, float)))
-        if not sound or (dtype.kind != "f" and not isinstance(low, int)):
+        if not sound:
             raise wrong
         found = Numbers(shape, dtype, low, step, bound, top, stated)
         if bitstream.LEVELS in extras:

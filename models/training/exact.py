@@ -170,23 +170,23 @@ def train(seen: Seen, crosses: int, hidden: int, rate: float, minutes: float, se
     return network, mean
 
 
-def train_and_export(config: Config, training: dict, source: Callable, out: Path,
+def train_and_export(config: Config, training: dict, medium: str, source: Callable, out: Path,
                      minutes: float | None, say: Callable[[str], None]) -> zoo.InstalledModel:
-    """Trains for so many minutes in all on crops of what source gives for a patch and a seed, and
-    writes the model's folder.
+    """Trains for so many minutes in all on crops of what source gives for a patch and a seed,
+    arrays of a medium, and writes the model's folder.
 
     Raises:
         FloatingPointError: if the loss is no number.
     """
     facts = training | ({"minutes": minutes} if minutes else {})
-    crops = _blocks if "planes" in training else _crops
+    crops = {"picture": _crops, "volume": _blocks}[medium]
     predictor, ends = train_predictor(crops(source, training), facts, config.channels[0], say)
     blob = save({k: np.ascontiguousarray(v) for k, v in predictor.arrays().items()})
     costs = [sum(layer.kernel.size for layer in network.layers) + exact.weights(crosses)
              for crosses, network in enumerate(predictor.networks)]
-    cost = round((costs[-1] if "planes" in training else sum(costs)) / 1e3, 2)
-    media = "volume" if "planes" in training else "picture"
-    info = {"name": config.name, "media": media, "config": asdict(config),
+    of_sample = {"picture": sum(costs), "volume": costs[-1]}[medium]        # three channels, or one
+    cost = round(of_sample / 1e3, 2)
+    info = {"name": config.name, "media": medium, "config": asdict(config),
             "kmac_per_pixel": {"encode": cost, "decode": cost}, "sha256": zoo.sha256(b"", blob),
             "training": facts | {"bits": [round(end, 4) for end in ends]}}
     out.mkdir(parents=True, exist_ok=True)
@@ -212,9 +212,9 @@ def _blocks(source: Callable, training: dict) -> Iterator[tuple[np.ndarray, int]
     for number in range(training["crops"]):
         whole = arrays[number % len(arrays)]
         depth = max(8, int(whole.max()).bit_length())
-        stack = whole.reshape(-1, *whole.shape[-4:]) if whole.ndim > 3 else whole[None, None]
-        if whole.ndim == 5:             # a series: of one of its places
-            stack = whole.swapaxes(0, 1)
+        stack = whole.reshape((1,) * (5 - whole.ndim) + whole.shape)
+        if len(stack) > 1:              # a series: of one of its places
+            stack = stack.swapaxes(0, 1)
         block = stack[random.integers(len(stack))]
         if random.random() < 0.25 and min(block.shape[:3]) >= 16:
             block = np.moveaxis(block, random.integers(3), 0)

@@ -56,8 +56,8 @@ def train_and_export(config: str, source: Callable[[tuple[int, ...], int], Itera
             raise ValueError("training of exact prediction takes minutes: it neither goes on from "
                              "a checkpoint nor starts from a model")
         from codec.models.training import exact
-        return exact.train_and_export(found.MODEL, found.TRAINING, source, Path(out) / config,
-                                      minutes, console.print).path
+        return exact.train_and_export(found.MODEL, found.TRAINING, found.MEDIUM, source,
+                                      Path(out) / config, minutes, console.print).path
 
     from codec.models.export import export
     from codec.models.training import loop

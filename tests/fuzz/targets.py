@@ -4,14 +4,17 @@
     decoder     the whole way from a file to pixels, and to symbols
     pictures    every reader of picture files
     strips      the same of files that are too large to hold
+    volumes     every reader of volumes
 """
 
 from __future__ import annotations
 
+import io
 import random
 import struct
 import zlib
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +22,7 @@ from PIL import Image
 
 import codec
 from codec import bitstream
-from codec.media import picture_strips
+from codec.media import picture_strips, volume_file, volume_writing
 from tests.codec.media import made
 
 CORPUS = Path(__file__).parent / "corpus"
@@ -52,8 +55,16 @@ def strips(data: bytes) -> None:
         picture_strips.LARGE = before
 
 
+def volumes(data: bytes) -> None:
+    def read() -> None:
+        found = volume_file.read(data, PIXELS)
+        assert np.asarray(found.samples).shape == tuple(found.samples.shape)
+    _refused_at_most(read)
+
+
 TARGETS: dict[str, Callable[[bytes], None]] = {
-    "container": container, "decoder": decoder, "pictures": pictures, "strips": strips}
+    "container": container, "decoder": decoder, "pictures": pictures, "strips": strips,
+    "volumes": volumes}
 
 
 def _refused_at_most(call: Callable[[], object]) -> None:
@@ -67,6 +78,8 @@ def seeds(target: str) -> list[bytes]:
     """Sound files, and what was found before."""
     target = "pictures" if target == "strips" else target
     found = [path.read_bytes() for path in sorted((CORPUS / target).glob("*"))]
+    if target == "volumes":
+        return found + _volume_files()
     rgba = Image.fromarray(np.dstack([made.RGB, made.RGB[..., 0]]))
     if target == "pictures":
         return found + _picture_files(rgba)
@@ -74,6 +87,9 @@ def seeds(target: str) -> list[bytes]:
                made.stored(made.RGB, "JPEG", exif=made.exif(), icc_profile=made.SRGB, xmp=made.XMP,
                            dpi=(300, 300))]
     exact = [codec.compress(made.RGB[:3, :5], max_error=bound) for bound in (0, 2)]
+    fields = np.arange(60, dtype=np.float32).reshape(3, 4, 5) ** 2
+    exact += [codec.compress(samples, max_error=bound) for samples, bound in (
+        (fields, "1%"), (np.where(fields > 900, np.nan, fields), 1), (97 * fields.astype("i4"), 0))]
     return found + exact + [codec.compress(source, quality=quality) for source, quality in zip(
         sources, (30, 60, 90, 50, 1))]
 
@@ -95,6 +111,16 @@ def _picture_files(rgba: Image.Image) -> list[bytes]:
                                                          made.exif())),
               made.png(made.RGB, after=chunk(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + made.XMP)),
               made.with_segments(made.stored(made.RGB, "JPEG"), *made.extended_xmp(made.XMP))]
+    return files
+
+
+def _volume_files() -> list[bytes]:
+    samples, files = np.arange(60, dtype=np.int16).reshape(3, 4, 5), []
+    for suffix in volume_file.FORMS:
+        out = io.BytesIO()
+        with suppress(codec.CodecError):        # where a library is not there
+            volume_writing.write(codec.Volume(samples), suffix, out)
+            files.append(out.getvalue())
     return files
 
 

@@ -1,7 +1,7 @@
 """Lossless and bounded-error coding of volumes: `codec train DATA --config exact-volume`.
 
 Blocks of up to eight planes, some turned to another axis, some of one plane or two: whole numbers,
-floats in steps of 0.1 and 0.01 % of their range.
+floats within 0.1 and 0.01 % of their range.
 """
 
 from codec.models.config import Config

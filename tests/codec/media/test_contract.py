@@ -11,12 +11,13 @@ from codec import bitstream, engines, media
 from codec.rate_control import Target
 
 NAMES = {"KINDS", "SUFFIXES", "DEFAULT_SUFFIX", "MODELS", "EXACT", "recognises", "read", "write",
-         "info", "compress", "decompress", "exactness", "digest", "compare"}
+         "info", "compress", "decompress", "exactness", "digest", "compare", "learned"}
 PARAMETERS = {"recognises": ["file"], "read": ["source", "limit"],
               "write": [..., "suffix", "file"], "info": ["header"],
               "compress": [..., "target", "engine"],
               "decompress": ["header", "sections", "engine", "part"], "compare": ["a", "b"],
-              "exactness": ["header", "extras"], "digest": ["header", "sections", "engine"]}
+              "exactness": ["header", "extras"], "digest": ["header", "sections", "engine"],
+              "learned": [...]}
 
 
 @pytest.fixture(scope="module", params=media.NAMES)
@@ -58,6 +59,7 @@ def test_a_value_says_what_it_is(medium, value):
     assert value.array.ndim <= bitstream.MEDIA[min(medium.KINDS)].rank + 1 and value.notes == []
     assert value.in_memory().array.shape == value.array.shape and value.described()
     assert value.stripped().array.shape == value.array.shape
+    assert all(array.shape == value.array.shape for array in medium.learned(value))
 
 
 @pytest.mark.parametrize("wish", [{"quality": 50}, {"quality": 97.25}, {"bpp": 1.0}])

@@ -219,6 +219,14 @@ def test_sixteen_bits_within_a_bound(deep):
         assert off[..., :3].max() <= most and off[..., 3].max() == 0
 
 
+def test_sixteen_bits_are_compared_as_such(deep):
+    a, b = (codec.decompress(codec.compress(deep, max_error=bound)) for bound in (0, 40))
+    lost = codec.media.module("picture").compare(a, b)
+    error = np.mean((a.deep[..., :3].astype(float) - b.deep[..., :3]) ** 2)
+    assert lost["psnr"] == pytest.approx(10 * np.log10(65535**2 / error), abs=0.01)
+    assert codec.media.module("picture").compare(a, a)["psnr"] == np.inf
+
+
 def test_lossy_files_of_sixteen_bits_are_of_eight(deep):
     file = io.BytesIO()
     exact = codec.decompress(codec.compress(deep[..., :3].copy(), max_error=0))

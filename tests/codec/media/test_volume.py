@@ -1,5 +1,6 @@
 """Volumes that come back as they were, or within a bound, through the public surface."""
 
+import dataclasses
 import hashlib
 import json
 from pathlib import Path
@@ -132,6 +133,21 @@ def test_planes_help_those_after_them():
         assert len(codec.compress(turned, max_error=0)) < 0.6 * alone
 
 
+@pytest.mark.parametrize("shape", [(20000, 1, 1), (1, 1, 20000), (3, 1, 50), (5000, 2, 3),
+                                   (2000, 2, 3, 2), (1, 400, 1, 1)])
+def test_long_and_thin_ones_come_back_soon(shape):
+    samples = made(shape)
+    blob = codec.compress(samples, max_error=0)
+    assert (codec.decompress(blob).samples == samples).all()
+    assert len(sections_of(blob)) < 200
+
+
+def test_many_small_stacks_make_no_file_that_cannot_be_read():
+    plans = volume._plans((100000, 2, 9, 9), 1)
+    assert all(plan.sections <= volume.MOST_SECTIONS for plan in plans)
+    assert len(volume._plans((70, 60, 64, 64), 1)) == 3
+
+
 # ---- numbers
 
 def test_floats_of_one_step_are_kept_without_loss_and_others_refused():
@@ -154,6 +170,14 @@ def test_what_is_no_number_is_kept():
     assert np.abs(again[fine].astype(float) - samples[fine]).max() <= 0.01
     nothing = np.full([3, 4, 5], np.nan, np.float64)
     assert np.isnan(codec.decompress(codec.compress(nothing, max_error=1)).samples).all()
+
+
+@pytest.mark.parametrize("bound", [0, 0.0, "0%", "5%"])
+def test_what_is_constant_is_kept_with_the_sign_of_its_zeros(bound):
+    samples = np.full([2, 3, 4], -0.0)
+    samples[0, 1] = 0.0
+    assert codec.decompress(codec.compress(samples, max_error=bound)).samples.tobytes() == (
+        samples.tobytes())
 
 
 @pytest.mark.parametrize("share", ["10%", "0.1%", "0.001%"])
@@ -182,6 +206,7 @@ def test_few_values_are_numbered():
     (np.array([[[0, 1 << 30]]]), 0, "span 1073741824"),
     (np.array([1.0, 2.0, 3.0]), 1e-17, "below what separates"),
     (np.zeros([2, 0, 3]), 1, "nothing to compress"),
+    (np.array([-1.7e308, 1.7e308]), "1%", "reach 1.7e\\+308; allowed is 1e\\+300"),
     (np.zeros([1, 1, 1, 1, 1]), 1, "has 5 axes"),
     (np.zeros([9, 9, 9]), -1, "max_error is -1"),
     (np.zeros([9, 9, 9]), float("nan"), "max_error is nan"),
@@ -215,7 +240,7 @@ def test_every_changed_byte_is_noticed(blob):
     {"shape": [6, 40, 45]}, {"shape": [6, 40]}, {"shape": [1 << 40]}, {"shape": 3},
     {"dtype": "O"}, {"dtype": ["a"]}, {"dtype": "<c8"}, {"step": 0.5}, {"low": 1.5}, {"low": "x"},
     {"order": [0, 1, 2, 2]}, {"order": [0, 2, 1, 3]}, {"order": 5}, {"top": 3}, {"top": -1},
-    {"slab": 0}, {"slab": 2},
+    {"slab": 0}, {"slab": 2}, {"low": float("nan")}, {"low": 1 << 70}, {"step": float("nan")},
     {"form": 7}, {"channels": True}, {"channels": 0}, {"max_error": None}])
 def test_sections_that_contradict_each_other_are_refused(blob, change):
     parts = sections_of(blob)
@@ -237,6 +262,23 @@ def test_any_bytes_of_its_sections_are_an_error_or_nothing(blob, kind, data):
             look(joined(parts))
         except codec.CodecError as error:
             assert error.kind in ("damaged", "unsupported")
+
+
+def test_slabs_that_no_memory_holds_are_refused():
+    """Before anything is made for them: a small file may announce them."""
+    wide = codec.compress(made((1, 16, 9)), max_error=0)
+    for shape in ((1 << 20, 8, 8), (1 << 13, 512, 8)):
+        header = bitstream.Header.unpack(sections_of(wide)[0].payload)
+        header = dataclasses.replace(header, shape=(1, *shape))
+        parts = sections_of(wide)
+        parts[0] = parts[0]._replace(payload=header.pack())
+        for i, section in enumerate(parts):
+            if section.type == "M":
+                told = json.loads(section.payload) | {
+                    "shape": shape, "order": [0, 1, 2, 3], "slab": 1 << 20}
+                parts[i] = section._replace(payload=json.dumps(told).encode())
+        with pytest.raises(codec.CodecError, match="contradict each other"):
+            codec.decompress(joined(parts))
 
 
 def test_sections_without_which_nothing_can_be_read(blob):

@@ -42,7 +42,8 @@ def test_bits_are_those_of_the_tables(crops):
 
 def test_a_model_is_trained_and_found(crops, tmp_path):
     small = dict(config.TRAINING, patch=48, crops=10, minutes=0.05)
-    model = training.train_and_export(config.MODEL, small, lambda patch, seed: iter(crops),
+    model = training.train_and_export(config.MODEL, small, "picture",
+                                      lambda patch, seed: iter(crops),
                                       tmp_path / "mine", None, lambda line: None)
     model.check()
     assert model.exact and model.config == config.MODEL
@@ -56,3 +57,20 @@ def test_soft_chroma_leaves_luma(photo):
     inside = (photo[:64, :64].min(2) > 40) & (photo[:64, :64].max(2) < 215)
     assert np.abs(soft @ weights - photo[:64, :64] @ weights)[inside].max() < 2
     assert np.abs(soft.astype(int) - photo[:64, :64]).max() > 3
+
+
+def test_a_model_of_volumes_is_trained(tmp_path):
+    """Of arrays of one to four axes: a row, a plane, slices, a series."""
+    from codec.models.training.configs import exact_volume as config
+    random = np.random.default_rng(0)
+    arrays = [random.integers(0, 900, (*shape, 1)).cumsum(-2).astype(np.uint32) % 3000
+              for shape in ((400,), (50, 60), (9, 30, 40), (6, 2, 30, 40))]
+    small = dict(config.TRAINING, patch=24, crops=40, minutes=0.05)
+    def train(arrays, name):
+        return training.train_and_export(config.MODEL, small, "volume", lambda patch, seed: iter(
+            arrays), tmp_path / name, None, lambda line: None)
+    model = train(arrays, "mine")
+    assert model.info["media"] == "volume" and model.config == config.MODEL
+    assert 2 < model.info["kmac_per_pixel"]["decode"] < 3
+    with pytest.raises(ValueError, match="where 1 other planes are seen"):
+        train(arrays[:2], "none")

@@ -1,0 +1,143 @@
+"""A `Volume` as a file of the wanted format, with what was around its samples if it was of that."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import struct
+import zipfile
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from codec.bands import Bands
+from codec.media.volume_file import BAND, FORMS, Volume, first_line, needed
+from codec.models.errors import CodecError
+
+AROUND = {"npy": 2, "npz": 3, "nifti": 2, "tiff": 1}    # how many pieces there are besides samples
+
+
+def write(volume: Volume, suffix: str, file: BinaryIO) -> tuple[int, list[str]]:
+    """Writes a file of the format that a suffix names; returns how many bytes that took, and notes.
+
+    Raises:
+        CodecError: if volumes are not written so.
+    """
+    form = FORMS.get(suffix.lower())
+    if form is None:
+        raise CodecError(f"volumes are not written as {suffix or 'files without a suffix'}; "
+                         f"allowed are {', '.join(FORMS)}", "unsupported")
+    counted, same = _Counted(file), form == volume.form and len(volume.around) == AROUND[form]
+    kept = volume if same else replace(volume, around=())
+    try:
+        if suffix.lower().endswith(".gz"):
+            with gzip.GzipFile(filename="", mode="wb", fileobj=counted, mtime=0) as packed:
+                _WRITERS[form](kept, packed)
+        else:
+            _WRITERS[form](kept, counted)
+    except (ValueError, KeyError, TypeError, struct.error) as error:
+        raise CodecError(f"cannot be written as {suffix}: {first_line(error)}", "unsupported"
+                         ) from None
+    lost = [f"what the {volume.form} file held besides its samples is not in {suffix} files"]
+    return counted.size, lost if volume.around and not same and volume.form != "npy" else []
+
+
+class _Counted(io.RawIOBase):
+    """A file that is only written to, and how much."""
+
+    def __init__(self, file: BinaryIO):
+        self._file, self.size = file, 0
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data) -> int:
+        count = memoryview(data).nbytes
+        self._file.write(data)
+        self.size += count
+        return count
+
+
+def _write_samples(samples: Any, file: Any) -> None:
+    rows = samples.height if isinstance(samples, Bands) else max(
+        1, BAND * len(samples) // samples.size)
+    for top in range(0, len(samples), rows):
+        file.write(np.ascontiguousarray(samples[top:top + rows]).tobytes())
+
+
+def _write_raw(volume: Volume, file: Any, header: Callable[[Any], bytes]) -> None:
+    """What was before and after samples, or a new header."""
+    before, after = volume.around[:2] or (header(volume.samples), b"")
+    file.write(before)
+    _write_samples(volume.samples, file)
+    file.write(after)
+
+
+def _write_npy(volume: Volume, file: Any) -> None:
+    _write_raw(volume, file, _npy_header)
+
+
+def _npy_header(samples: Any) -> bytes:
+    out = io.BytesIO()
+    np.lib.format.write_array_header_1_0(out, {
+        "shape": tuple(samples.shape), "fortran_order": False,
+        "descr": np.lib.format.dtype_to_descr(np.dtype(samples.dtype))})
+    return out.getvalue()
+
+
+def _write_npz(volume: Volume, file: Any) -> None:
+    name = volume.around[2].decode() if volume.around else "arr_0.npy"
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive, archive.open(
+            zipfile.ZipInfo(name), "w", force_zip64=True) as inner:
+        _write_npy(volume, inner)
+
+
+def _write_nifti(volume: Volume, file: Any) -> None:
+    _write_raw(volume, file, _nifti_header)
+
+
+def _nifti_header(samples: Any) -> bytes:
+    nibabel = needed("nibabel")
+    little = samples.dtype.newbyteorder("=") == samples.dtype.newbyteorder("<")
+    header = nibabel.Nifti1Header(endianness="<" if little else ">")
+    try:
+        header.set_data_dtype(samples.dtype)
+        header.set_data_shape(samples.shape[::-1])
+    except nibabel.spatialimages.HeaderDataError as error:
+        raise CodecError(f"cannot be written as NIfTI: {first_line(error)}; write .npy",
+                         "unsupported") from None
+    header["magic"], header["vox_offset"] = b"n+1", 352
+    return header.binaryblock + bytes(4)
+
+
+def _write_tiff(volume: Volume, file: Any) -> None:
+    tifffile = needed("tifffile")
+    told = json.loads(volume.around[0]) if volume.around else {}
+    if not isinstance(told, dict):
+        raise ValueError("its tags are damaged")
+    out = io.BytesIO()
+    options: dict[str, Any] = {
+        "photometric": told.get("photometric", "rgb" if volume.channels else "minisblack"),
+        "compression": told.get("compression", 8), "metadata": None,
+        "description": told.get("description") or None}
+    if options["compression"] not in (1, 8, 32946):     # others need imagecodecs
+        options["compression"] = 8
+    if told.get("predictor", 1) > 1:
+        options["predictor"] = told["predictor"]
+    if "XResolution" in told:
+        options["resolution"] = [tuple(told["XResolution"]), tuple(told["YResolution"])]
+        options["resolutionunit"] = told.get("ResolutionUnit", 1)
+    for key, name in (("Software", "software"), ("DateTime", "datetime")):
+        if key in told:
+            options[name] = told[key]
+    with tifffile.TiffWriter(out, bigtiff=told.get("big", False),
+                             byteorder=told.get("byteorder", "<")) as writer:
+        writer.write(np.asarray(volume.samples), **options)
+    file.write(out.getvalue())
+
+
+_WRITERS: dict[str, Callable[[Volume, Any], None]] = {
+    "npy": _write_npy, "npz": _write_npz, "nifti": _write_nifti, "tiff": _write_tiff}
