@@ -238,7 +238,8 @@ def test_every_changed_byte_is_noticed(blob):
 
 @pytest.mark.parametrize("change", [
     {"shape": [6, 40, 45]}, {"shape": [6, 40]}, {"shape": [1 << 40]}, {"shape": 3},
-    {"dtype": "O"}, {"dtype": ["a"]}, {"dtype": "<c8"}, {"step": 0.5}, {"low": 1.5}, {"low": "x"},
+    {"dtype": "O"}, {"dtype": ["a"]}, {"dtype": "<c8"}, {"dtype": ","}, {"dtype": "int8"},
+    {"step": 0.5}, {"low": 1.5}, {"low": "x"},
     {"order": [0, 1, 2, 2]}, {"order": [0, 2, 1, 3]}, {"order": 5}, {"top": 3}, {"top": -1},
     {"slab": 0}, {"slab": 2}, {"low": float("nan")}, {"low": 1 << 70}, {"step": float("nan")},
     {"form": 7}, {"channels": True}, {"channels": 0}, {"max_error": None}])
