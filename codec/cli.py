@@ -44,6 +44,7 @@ def run() -> None:
     else:
         warnings.simplefilter("ignore")
         logging.getLogger("tensorflow").setLevel(logging.ERROR)
+        logging.getLogger("tifffile").setLevel(logging.CRITICAL)    # what is wrong, we say
         _own_standard_error()
     for stream in sys.stdout, sys.stderr:
         with suppress(AttributeError):          # names that are no text go out as they came in

@@ -85,6 +85,7 @@ def recognises(file: BinaryIO) -> bool:
     if start in TIFF:
         with suppress(Exception):           # damaged, or tifffile is not there: perhaps a picture
             tifffile = needed("tifffile")
+            _check_directories(file)
             with tifffile.TiffFile(file) as tiff:
                 several = len(tiff.series) == 1 and len(tiff.series[0]) > 1
             file.seek(0)
@@ -216,6 +217,7 @@ def _of_nifti(file: Any, limit: int) -> Volume:
 
 def _of_tiff(file: BinaryIO, limit: int) -> Volume:
     tifffile = needed("tifffile")
+    _check_directories(file)
     with tifffile.TiffFile(file) as tiff:
         if len(tiff.series) != 1:
             raise CodecError(f"holds {len(tiff.series)} series of pages of different shapes; "
@@ -233,6 +235,28 @@ def _of_tiff(file: BinaryIO, limit: int) -> Volume:
                     value if isinstance(value, str) else int(value))
         samples = series.asarray()
     return Volume(samples, "tiff", (json.dumps(told).encode(),), channels)
+
+
+def _check_directories(file: BinaryIO) -> None:
+    """CodecError if the directories of a TIFF take more bytes than the file has: they run in a
+    circle, or through one another, and reading them all might take hours."""
+    start, end = file.read(16), file.seek(0, io.SEEK_END)
+    order, big = "<" if start[:2] == b"II" else ">", start[2:4] in (b"+\0", b"\0+")
+    count, link, entry = ("Q", "Q", 20) if big else ("H", "I", 12)
+    [at], taken = struct.unpack_from(order + link, start, 8 if big else 4), 0
+    while at:
+        file.seek(at)
+        head = file.read(struct.calcsize(count))
+        if len(head) < struct.calcsize(count):
+            break                               # cut short: the library says so
+        length = struct.unpack(order + count, head)[0] * entry
+        taken += length + struct.calcsize(count) + struct.calcsize(link)
+        if taken > end:
+            raise CodecError("damaged volume: its directories overlap", "damaged")
+        file.seek(length, io.SEEK_CUR)
+        tail = file.read(struct.calcsize(link))
+        at = struct.unpack(order + link, tail)[0] if len(tail) == struct.calcsize(link) else 0
+    file.seek(0)
 
 
 def first_line(error: Exception) -> str:

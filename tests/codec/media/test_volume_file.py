@@ -168,6 +168,23 @@ def test_damaged_niftis_say_why():
         read(bytes(packed), LIMIT)
 
 
+@pytest.mark.parametrize("big", [False, True])
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_directories_of_a_tiff_that_run_in_a_circle_are_refused_at_once(big, order):
+    tifffile, out = pytest.importorskip("tifffile"), io.BytesIO()
+    with tifffile.TiffWriter(out, bigtiff=big, byteorder=order) as writer:
+        for plane in numbers((3, 5, 6)):
+            writer.write(plane, contiguous=False, metadata=None)
+    assert (read(out.getvalue(), LIMIT).samples == numbers((3, 5, 6))).all()
+    with tifffile.TiffFile(io.BytesIO(out.getvalue())) as tiff:
+        first, last = tiff.pages[0].offset, tiff.pages[2]
+        link = last.offset + (8 + 20 * len(last.tags) if big else 2 + 12 * len(last.tags))
+    hurt = bytearray(out.getvalue())
+    hurt[link:link + (8 if big else 4)] = struct.pack(order + ("Q" if big else "I"), first)
+    with pytest.raises(codec.CodecError, match="directories overlap"):
+        read(bytes(hurt), LIMIT)
+
+
 def test_files_are_read_a_few_planes_at_a_time(monkeypatch, tmp_path):
     monkeypatch.setattr(volume_file, "BAND", 60)
     samples = numbers((9, 5, 6))
