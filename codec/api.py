@@ -6,8 +6,10 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from io import BytesIO
+from itertools import takewhile
 from numbers import Integral
 from pathlib import Path
+from types import ModuleType
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -184,8 +186,9 @@ def read_picture(source, max_pixels: int = MAX_PIXELS, exact_alpha: bool = False
 @contextmanager
 def opened(source, max_pixels: int = MAX_PIXELS, exact_alpha: bool = False, medium=None,
            deep: bool = False) -> Iterator[Any]:
-    """Path, bytes, open file, array, Pillow image, Picture or Volume -> a Picture or Volume, whose
-    samples may be read from its file while the context lasts. medium: that it must be of; deep:
+    """Path (of a folder with a DICOM series, too), bytes, open file, array, Pillow image, Picture
+    or Volume -> a Picture or Volume, whose samples may be read from its file while the context
+    lasts. medium: that it must be of; deep:
     pictures keep more than 8 bits a sample.
 
     Raises:
@@ -198,6 +201,11 @@ def opened(source, max_pixels: int = MAX_PIXELS, exact_alpha: bool = False, medi
     if isinstance(source, (Picture, Volume, np.ndarray, Image.Image)):
         yield read(medium or media.module("volume" if _is_volume(source) else "picture"), source)
         return
+    if isinstance(source, (str, os.PathLike)) and os.path.isdir(source):
+        whole = media.of_folder(Path(source))
+        if whole and medium in (None, whole):
+            yield read(whole, Path(source))
+            return
     with _opened(source) as file:
         found = files.seekable(file, most_bytes(max_pixels))
         yield read(medium or media.of_file(found), found)
@@ -216,13 +224,18 @@ def most_bytes(max_pixels: int) -> int:
     return max(bitstream.MAX_BYTES, 8 * max_pixels)
 
 
-def medium_of(name: str):
-    """The medium of a .tfci file by its header; of what cannot be read, or only once, pictures."""
+def beginning_of(name: str) -> tuple[ModuleType, dict[str, bytes]]:
+    """The medium of a .tfci file by its header, and the sections before its units; of what cannot
+    be read, or only once, pictures."""
+    medium, extras = media.module(media.NAMES[0]), dict[str, bytes]()
     with suppress(CodecError):
         if not files.is_stream(name) and name != files.STANDARD:
             with files.opened(name) as file:
-                return media.of_header(bitstream.read_header(iter(Reader(file))))
-    return media.module(media.NAMES[0])
+                sections = iter(Reader(file))
+                medium = media.of_header(bitstream.read_header(sections))
+                extras |= takewhile(lambda section: section[0] not in bitstream.OF_UNITS,
+                                    sections)
+    return medium, extras
 
 
 def find_model(name: str) -> zoo.InstalledModel:

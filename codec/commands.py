@@ -44,6 +44,10 @@ def compress(args) -> None:
         codec.find_model(args.model)        # once, before many inputs fail for the same reason
 
     def one(job: files.Job) -> dict:
+        if os.path.isdir(job.source):
+            given = sum(f.stat().st_size for f in Path(job.source).iterdir() if f.is_file())
+            with api.opened(job.source, args.max_pixels) as value:
+                return written(value, job, given)
         with files.opened(job.source) as opened:
             source = files.seekable(opened, api.most_bytes(args.max_pixels))
             given = source.seek(0, os.SEEK_END)
@@ -79,7 +83,7 @@ def compress(args) -> None:
         return report | _ran(args, engine) | ({"notes": notes} if notes else {})
 
     jobs, notes = files.plan(args.inputs, args.output, known, lambda name, _: name + SUFFIX,
-                             args.deep, {SUFFIX})
+                             args.deep, {SUFFIX}, media.of_folder)
     _run_all(jobs, one, args, notes)
 
 
@@ -116,19 +120,23 @@ def decompress(args) -> None:
         suffix = args.to or files.suffix(job.target)
         if not suffix and files.is_stream(job.target):
             suffix = medium.DEFAULT_SUFFIX
-        with files.replacing(job.target, args.force) as file:
-            size, notes = medium.write(value, suffix, file)
+        if value.is_series and (job.folder or suffix not in known):
+            with files.replacing_folder(job.target, args.force) as folder:
+                size, notes = medium.write_folder(value, folder)
+        else:
+            suffix = suffix if suffix in known else value.suffix or suffix
+            with files.replacing(job.target, args.force) as file:
+                size, notes = medium.write(value, suffix, file)
         return {"bytes": size} | value.described() | _ran(args, engine) | (
             {"notes": notes} if notes else {})
 
     def rename(name: str, source: str) -> str:
         """Pictures become PNGs; other signals what they were."""
         name = name[:-len(SUFFIX)] if name.lower().endswith(SUFFIX) else name
-        suffix, medium = files.suffix(name), api.medium_of(source)
+        suffix, (medium, extras) = files.suffix(name), api.beginning_of(source)
+        kept = medium.kept_name(name, {} if args.crop else extras)      # a crop is but samples
         bare = name[:len(name) - len(suffix)] if suffix in known else name
-        if args.to or suffix not in medium.SUFFIXES or medium.DEFAULT_SUFFIX == ".png":
-            return bare + (args.to or medium.DEFAULT_SUFFIX)
-        return name
+        return kept if kept and not args.to else bare + (args.to or medium.DEFAULT_SUFFIX)
 
     jobs, notes = files.plan(args.inputs, args.output, {SUFFIX}, rename, args.deep, known)
     _run_all(jobs, one, args, notes)
@@ -220,7 +228,7 @@ def _run_all(jobs: list[files.Job], one: Callable[[files.Job], dict], args, note
         complain("nothing to do: the folders hold no such files")
         sys.exit(1)
     if args.skip_existing:
-        left = [job for job in jobs if not files.is_there(job.target)]
+        left = [job for job in jobs if not files.is_there(job.target, job.folder)]
         if len(left) < len(jobs):
             _note([f"{len(jobs) - len(left)} of {len(jobs)} are there already"], args)
         jobs = left
@@ -229,7 +237,7 @@ def _run_all(jobs: list[files.Job], one: Callable[[files.Job], dict], args, note
         stream = sys.stderr if files.is_standard_output(job.target) else sys.stdout
 
         def work(job: files.Job = job) -> dict:
-            files.check_target(job.target, args.force)
+            files.check_target(job.target, args.force, job.folder)
             start = time.perf_counter()
             report = one(job)
             seconds = round(time.perf_counter() - start, 3)

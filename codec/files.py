@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import re
+import shutil
 import sys
 import time
 from collections import Counter
@@ -12,7 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from codec.models.errors import CodecError
 
@@ -23,10 +24,12 @@ _DESCRIPTOR = re.compile(r"/(?:dev|proc/self)/fd/([0-9]+)")
 
 @dataclass(frozen=True)
 class Job:
-    """One input and where its result goes; names are shown to the user, `-` is a stream."""
+    """One input and where its result goes; names are shown to the user, `-` is a stream. folder:
+    whether the result is a folder of files."""
 
     source: str
     target: str
+    folder: bool = False
 
 
 @contextmanager
@@ -129,6 +132,31 @@ def replacing(name: str, force: bool) -> Iterator[BinaryIO]:
                 os.unlink(neighbour)
 
 
+@contextmanager
+def replacing_folder(name: str, force: bool) -> Iterator[Path]:
+    """A folder to write files into: a neighbour that takes the name at the end. If there is a
+    folder of this name, and force is given, files move into it, over those of their names.
+
+    Raises:
+        CodecError: if it exists and force is not given, or cannot be written.
+    """
+    check_target(name, force, folder=True)
+    target = Path(os.path.realpath(name))
+    neighbour = target.with_name(f".codec-{os.urandom(8).hex()}")
+    try:
+        neighbour.mkdir()
+        yield neighbour
+        if target.is_dir():
+            for path in neighbour.iterdir():
+                os.replace(path, target / path.name)
+        else:
+            os.rename(neighbour, target)
+    except OSError as error:
+        raise CodecError(f"cannot write {name}: {_reason(error)}", "missing") from None
+    finally:
+        shutil.rmtree(neighbour, ignore_errors=True)
+
+
 def _unnamed(folder: Path) -> BinaryIO | None:
     """A file in a folder that has no name yet; None where that, or naming it, cannot be."""
     if not os.path.isdir("/proc/self/fd"):
@@ -160,16 +188,19 @@ def suffix(name: str | os.PathLike) -> str:
     return (before[-1] if last.lower() == ".gz" and before else "").lower() + last.lower()
 
 
-def is_there(name: str) -> bool:
+def is_there(name: str, folder: bool = False) -> bool:
     """Whether a result has been written before."""
-    return not is_stream(name) and os.path.isfile(name)
+    return os.path.isdir(name) if folder else not is_stream(name) and os.path.isfile(name)
 
 
-def check_target(name: str, force: bool) -> None:
-    """CodecError if writing there would be refused; worth asking before the work."""
+def check_target(name: str, force: bool, folder: bool = False) -> None:
+    """CodecError if writing a file, or a folder, there would be refused; worth asking before the
+    work."""
+    if folder and os.path.exists(name) and not os.path.isdir(name):
+        raise CodecError(f"cannot write {name}: is no folder", "usage")
     if is_stream(name):
         return
-    if os.path.isdir(name):
+    if os.path.isdir(name) and not folder:
         raise CodecError(f"cannot write {name}: is a folder", "usage")
     if os.path.exists(name) and not force:
         raise CodecError(f"{name} exists (--force overwrites it)", "usage")
@@ -209,31 +240,34 @@ def found(inputs: list[str], suffixes: set[str], deep: bool, others: set[str]
 
 
 def plan(inputs: list[str], output: str | None, suffixes: set[str],
-         rename: Callable[[str, str], str], deep: bool, others: set[str]
-         ) -> tuple[list[Job], list[str]]:
+         rename: Callable[[str, str], str], deep: bool, others: set[str],
+         whole: Callable[[Path], Any] = lambda _: False) -> tuple[list[Job], list[str]]:
     """Every input file and its target; and notes on what is left out in folders.
 
     Folders give the files in them that have one of the suffixes (deep: all below them too); others:
-    suffixes of files that nobody expects there. rename: file name, and its source -> default name
-    of the result. output: a file for a single input, else a folder, in which results of a folder
-    keep their place below it.
+    suffixes of files that nobody expects there; whole: whether a folder is itself one input.
+    rename: file name, and its source -> default name of the result, with / if it is a folder.
+    output: a file for a single input, else a folder, in which results of a folder keep their place
+    below it.
 
     Raises:
         CodecError: if one output file is given for several inputs, or two results have one name.
     """
     if output == "":
         raise CodecError("-o is empty; give a file or a folder", "usage")
-    places, notes = _places(inputs, suffixes, deep, others)
-    single = len(inputs) == 1 and (inputs[0] == STANDARD or not os.path.isdir(inputs[0]))
+    places, notes = _places(inputs, suffixes, deep, others, whole)
+    single = len(inputs) == 1 and (inputs[0] == STANDARD or not os.path.isdir(inputs[0])
+                                   or [source for source, _ in places] == inputs)
     if output is None:
-        jobs = [Job(s, s if s == STANDARD else str(Path(s).with_name(rename(Path(s).name, s))))
+        jobs = [Job(s, s) if s == STANDARD else _job(s, _named_path(s).parent,
+                                                     rename(_named_path(s).name, s))
                 for s, _ in places]
     elif single and not is_folder(output):
         return [Job(places[0][0], output)], notes
     else:
         _check_folder(output, suffixes | others)
-        jobs = [Job(source, str(Path(output) / rename("stdin" if source == STANDARD else below,
-                                                      source))) for source, below in places]
+        jobs = [_job(source, Path(output), rename("stdin" if source == STANDARD else below, source))
+                for source, below in places]
     _check_distinct(jobs)
     for job in jobs if output else []:
         folder = Path(job.target).parent
@@ -244,7 +278,17 @@ def plan(inputs: list[str], output: str | None, suffixes: set[str],
     return jobs, notes
 
 
-def _places(inputs: list[str], suffixes: set[str], deep: bool, others: set[str]
+def _job(source: str, folder: Path, name: str) -> Job:
+    return Job(source, str(folder / name), name.endswith("/"))
+
+
+def _named_path(name: str) -> Path:
+    """A path that ends with a name, which . and .. do not."""
+    return Path(name) if Path(name).name not in ("", "..") else Path(os.path.abspath(name))
+
+
+def _places(inputs: list[str], suffixes: set[str], deep: bool, others: set[str],
+            whole: Callable[[Path], Any] = lambda _: False
             ) -> tuple[list[tuple[str, str]], list[str]]:
     """(source, its path below a folder that was named) of every input; and notes, see `plan`."""
     places, notes = [], []
@@ -258,8 +302,12 @@ def _places(inputs: list[str], suffixes: set[str], deep: bool, others: set[str]
             places.append((name, path.name))
             continue
         inside = [f for f in sorted(path.rglob("*") if deep else path.glob("*")) if f.is_file()]
-        places += [(str(f), str(f.relative_to(path))) for f in inside
-                   if suffix(f) in suffixes]
+        taken = {folder for folder in {f.parent for f in inside} if whole(folder)}
+        inside = sorted({f.parent if f.parent in taken else f for f in inside})
+        places += [(name, _named_path(name).name) if f == path else
+                   (str(f), str(f.relative_to(path))) for f in inside
+                   if f in taken or suffix(f) in suffixes]
+        inside = [f for f in inside if f not in taken]
         left = Counter(suffix(f) or "no suffix" for f in inside
                        if suffix(f) not in suffixes | others and not any(
                            part[0] == "." for part in f.relative_to(path).parts))

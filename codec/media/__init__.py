@@ -9,8 +9,11 @@ Every module has the same names:
     EXACT           the model for exact coding
     recognises      open file -> whether it reads such files, by their first bytes
     read            bytes of a file or open file, limit of samples -> value, with .array
-                    [*spatial, C], .notes, .stripped() and .described()
+                    [*spatial, C], .notes, .stripped() and .described(); .is_series: it is written
+                    by write_folder; .suffix: what it is written as if its name says nothing
     write           value, suffix, open file -> how many bytes it wrote there, and notes
+    kept_name       name before compression, sections before units -> the same if what is decoded
+                    is called so by default (with / if it is a folder), else nothing
     info            header -> what to tell of the signal
     compress        value, target, engine -> sections, one at a time
     decompress      header, sections after it, engine, part or None -> value, or the part of it
@@ -19,12 +22,14 @@ Every module has the same names:
     compare         value, value -> what the second has lost, in dB or the like
     learned         value -> the arrays [*spatial, C] that a model learns from
 
+A medium whose signals may be folders has `is_series`, reads such a path, and has `write_folder`.
 Who adds a medium adds its module, its name here, and its rows in bitstream.MEDIA.
 """
 
 from __future__ import annotations
 
 from importlib import import_module
+from pathlib import Path
 from types import ModuleType
 from typing import BinaryIO
 
@@ -56,6 +61,19 @@ def of_file(file: BinaryIO) -> ModuleType:
     try:
         return next((module(name) for name in NAMES[:0:-1] if module(name).recognises(file)),
                     module(NAMES[0]))
+    except OSError as error:
+        raise CodecError(error.strerror or str(error), "missing") from None
+
+
+def of_folder(folder: str | Path) -> ModuleType | None:
+    """The medium of a folder that is one signal: a series of DICOM files; of others None.
+
+    Raises:
+        CodecError: if it cannot be read.
+    """
+    volumes = module("volume")
+    try:
+        return volumes if volumes.is_series(Path(folder), suffixes()) else None
     except OSError as error:
         raise CodecError(error.strerror or str(error), "missing") from None
 

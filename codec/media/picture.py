@@ -31,8 +31,8 @@ from codec.models.errors import CodecError
 from codec.windows import Box
 
 __all__ = ["DEFAULT_SUFFIX", "EXACT", "KINDS", "MODELS", "SUFFIXES", "Picture", "compare",
-           "compress", "decompress", "digest", "exactness", "info", "learned", "psnr", "read",
-           "recognises", "write"]
+           "compress", "decompress", "digest", "exactness", "info", "kept_name", "learned", "psnr",
+           "read", "recognises", "write"]
 
 KINDS = {0: "RGB", 1: "gray", 16: "RGB", 17: "gray"}
 DEFAULT_SUFFIX = ".png"
@@ -197,6 +197,11 @@ def _error(pixels: np.ndarray | Bands, decoded: Bands, box: Box, quality: float,
 
 
 # ---- decompress
+
+def kept_name(name: str, extras: dict[str, bytes]) -> str:
+    """Empty: pictures become PNGs, whatever they were."""
+    return ""
+
 
 def info(header: Header) -> dict:
     """What to tell of the picture that a header announces."""

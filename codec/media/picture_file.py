@@ -46,6 +46,8 @@ class Picture:
     changed: str = ""
     deep: np.ndarray | None = None
     medium: ClassVar[str] = "picture"
+    is_series: ClassVar[bool] = False
+    suffix: ClassVar[str] = ""
 
     def __post_init__(self):
         _check_array("pixels", self.pixels, (np.ndarray, Bands), 3)

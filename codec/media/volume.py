@@ -11,38 +11,35 @@ whole numbers. Slabs are so many planes that memory is bounded; each is coded by
 from __future__ import annotations
 
 import hashlib
+import json
 import math
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from itertools import groupby, permutations
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from codec import bitstream, exact, exact_tiles, parallel, windows
+from codec import bitstream, exact, exact_tiles, files, parallel, windows
 from codec.bands import Bands
 from codec.bitstream import Header, Section, Unit
 from codec.engines import Engine
 from codec.exact_tiles import OWN, Bound
 from codec.media import volume_numbers
-from codec.media.volume_file import (
-    SUFFIXES,
-    Volume,
-    pack_around,
-    read,
-    recognises,
-    unpack_around,
-)
+from codec.media.volume_dicom import is_series
+from codec.media.volume_file import SUFFIXES, pack_around, read, recognises, unpack_around
 from codec.media.volume_numbers import Numbers
-from codec.media.volume_writing import write
+from codec.media.volume_value import FORMS, Volume
+from codec.media.volume_writing import write, write_folder
 from codec.models.errors import CodecError
 from codec.models.exact import Predictor
 from codec.rate_control import Target
 from codec.windows import Box
 
 __all__ = ["DEFAULT_SUFFIX", "EXACT", "KINDS", "MODELS", "SUFFIXES", "Volume", "compare",
-           "compress", "decompress", "digest", "exactness", "info", "learned", "read", "recognises",
-           "write"]
+           "compress", "decompress", "digest", "exactness", "info", "is_series", "kept_name",
+           "learned", "read", "recognises", "write", "write_folder"]
 
 KINDS = {19: "samples"}
 DEFAULT_SUFFIX = ".npy"
@@ -204,6 +201,18 @@ def learned(volume: Volume) -> list[np.ndarray]:
 def info(header: Header) -> dict:
     """What to tell of the volume that a header announces."""
     return {"channels": KINDS[header.media], "samples": header.size}
+
+
+def kept_name(name: str, extras: dict[str, bytes]) -> str:
+    """The name that a file had, if that is what its result is called by default, else empty. DICOM
+    files have any; a series is a folder: with / at the end."""
+    form = FORMS.get(files.suffix(name))
+    with suppress(CodecError, KeyError, ValueError, AttributeError, RecursionError):
+        if json.loads(extras[bitstream.NUMBERS]).get("form") == "dicom":
+            around = unpack_around(extras.get(bitstream.AROUND))
+            if around:
+                return name + "/" * Volume(None, "dicom", around).is_series
+    return name if form not in (None, "dicom") else ""
 
 
 def exactness(header: Header, extras: dict[str, bytes]) -> dict:

@@ -1,4 +1,4 @@
-"""What is in a file of a volume: a `Volume`; and back.
+"""What is in a file of a volume, or in a folder of such files: a `Volume`.
 
 Where a file is a header, then samples as they are, then perhaps more (NumPy, NIfTI), what is around
 the samples is kept as bytes and comes back as it was. Samples are read and written a few planes at
@@ -15,67 +15,33 @@ import struct
 import zipfile
 import zlib
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
-from types import ModuleType
-from typing import Any, BinaryIO, ClassVar
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, BinaryIO
 
 import numpy as np
 
 from codec.bands import Bands
 from codec.bitstream import check_size, inflated
+from codec.media import volume_dicom
+from codec.media.volume_value import BAND, FORMS, Volume, first_line, needed
 from codec.models.errors import CodecError
 
-FORMS = {".npy": "npy", ".npz": "npz", ".nii": "nifti", ".nii.gz": "nifti", ".tif": "tiff",
-         ".tiff": "tiff"}
+__all__ = ["BAND", "FORMS", "SUFFIXES", "Volume", "first_line", "needed", "pack_around", "read",
+           "recognises", "unpack_around"]
+
 SUFFIXES = set(FORMS)
-BAND = 1 << 22          # samples that are read at once, about
 LARGEST_HEADER = 1 << 24
 NUMPY, ZIP, TIFF = b"\x93NUM", b"PK\x03\x04", (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
-
-
-@dataclass(frozen=True)
-class Volume:
-    """samples: numbers [*axes], an array or, of large files, `Bands`: as a file has them, its
-    fastest axis last; form: of the file: "npy", "npz", "nifti", "tiff"; around: what is before and
-    after its samples, or what else it takes to write such a file; channels: whether the last axis
-    is one of colours; notes: what reading had to leave out.
-
-    >>> Volume(np.zeros([3, 4, 5], np.int16)).array.shape
-    (3, 4, 5, 1)
-    """
-
-    samples: Any
-    form: str = "npy"
-    around: tuple[bytes, ...] = ()
-    channels: bool = False
-    notes: list[str] = field(default_factory=list)
-    medium: ClassVar[str] = "volume"
-
-    @property
-    def array(self) -> np.ndarray:
-        """[*axes, C]."""
-        whole = np.asarray(self.samples)
-        return whole if self.channels else whole[..., None]
-
-    def in_memory(self) -> Volume:
-        """With an array of samples."""
-        return replace(self, samples=np.asarray(self.samples))
-
-    def described(self) -> dict:
-        """What to tell of it when it has been decoded."""
-        return {"shape": list(self.samples.shape), "dtype": str(np.dtype(self.samples.dtype))}
-
-    def stripped(self) -> Volume:
-        """Without what the file held besides samples."""
-        return replace(self, around=(), form="npy")
 
 
 # ---- read
 
 def recognises(file: BinaryIO) -> bool:
-    """Whether a file is a volume: NumPy's, NIfTI, or a TIFF of several pages of one shape. It is
-    left at its beginning."""
-    start = file.read(4)
+    """Whether a file is a volume: NumPy's, NIfTI, DICOM, or a TIFF of several pages of one shape.
+    It is left at its beginning."""
+    beginning = file.read(volume_dicom.BEGINNING)
+    start = beginning[:4]
     file.seek(0)
     if start[:2] == b"\x1f\x8b":
         with suppress(OSError, EOFError):
@@ -92,7 +58,7 @@ def recognises(file: BinaryIO) -> bool:
             return several
         file.seek(0)
         return False
-    return start in (NUMPY, ZIP) or _is_nifti(start)
+    return start in (NUMPY, ZIP) or _is_nifti(start) or volume_dicom.is_dicom(beginning)
 
 
 def _is_nifti(start: bytes) -> bool:
@@ -100,8 +66,8 @@ def _is_nifti(start: bytes) -> bool:
 
 
 def read(source: Any, limit: int) -> Volume:
-    """The volume in a file (its bytes, or open and seekable), an array or a Volume, of at most so
-    many samples. An open file must stay open.
+    """The volume in a file (its bytes, or open and seekable), in the folder of a path, an array or
+    a Volume, of at most so many samples. An open file must stay open, and a folder as it is.
 
     Raises:
         CodecError: if there is none, it is damaged, has too many samples, or none.
@@ -109,9 +75,9 @@ def read(source: Any, limit: int) -> Volume:
     if isinstance(source, np.ndarray):
         source = Volume(source)
     if not isinstance(source, Volume):
-        file = io.BytesIO(source) if isinstance(source, bytes) else source
         try:
-            source = _of_file(file, limit)
+            source = (volume_dicom.of_folder(source, limit) if isinstance(source, Path) else
+                      _of_file(io.BytesIO(source) if isinstance(source, bytes) else source, limit))
         except (CodecError, MemoryError):
             raise
         except Exception as error:      # readers raise whatever damaged bytes lead them to
@@ -126,7 +92,8 @@ def read(source: Any, limit: int) -> Volume:
 
 
 def _of_file(file: BinaryIO, limit: int) -> Volume:
-    start = file.read(4)
+    beginning = file.read(volume_dicom.BEGINNING)
+    start = beginning[:4]
     file.seek(0)
     if start[:2] == b"\x1f\x8b":
         unpacked: Any = gzip.GzipFile(fileobj=file)
@@ -139,7 +106,10 @@ def _of_file(file: BinaryIO, limit: int) -> Volume:
         return _of_tiff(file, limit)
     if _is_nifti(start):
         return _of_nifti(file, limit)
-    raise CodecError("is no volume that is known: neither NumPy, NIfTI nor TIFF", "unsupported")
+    if volume_dicom.is_dicom(beginning):
+        return volume_dicom.of_file(file, limit)
+    raise CodecError("is no volume that is known: neither NumPy, NIfTI, DICOM nor TIFF",
+                     "unsupported")
 
 
 def _raw(file: Any, offset: int, shape: tuple[int, ...], dtype: np.dtype, form: str, limit: int
@@ -257,24 +227,6 @@ def _check_directories(file: BinaryIO) -> None:
         tail = file.read(struct.calcsize(link))
         at = struct.unpack(order + link, tail)[0] if len(tail) == struct.calcsize(link) else 0
     file.seek(0)
-
-
-def first_line(error: Exception) -> str:
-    return (str(error) or type(error).__name__).splitlines()[0]
-
-
-def needed(name: str) -> ModuleType:
-    """A library that reads such files.
-
-    Raises:
-        CodecError: if it is not installed.
-    """
-    from importlib import import_module
-    try:
-        return import_module(name)
-    except ImportError:
-        raise CodecError(f"reading and writing such files needs {name}: pip install 'tfci[volume]'",
-                         "missing") from None
 
 
 # ---- what is around samples, as bytes

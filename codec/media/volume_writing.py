@@ -9,15 +9,18 @@ import struct
 import zipfile
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 
 from codec.bands import Bands
-from codec.media.volume_file import BAND, FORMS, Volume, first_line, needed
+from codec.media.volume_dicom_around import each_file, unpack
+from codec.media.volume_value import BAND, FORMS, Volume, first_line, needed
 from codec.models.errors import CodecError
 
-AROUND = {"npy": 2, "npz": 3, "nifti": 2, "tiff": 1}    # how many pieces there are besides samples
+# how many pieces there are besides samples
+AROUND = {"npy": 2, "npz": 3, "nifti": 2, "tiff": 1, "dicom": 2}
 
 
 def write(volume: Volume, suffix: str, file: BinaryIO) -> tuple[int, list[str]]:
@@ -30,6 +33,9 @@ def write(volume: Volume, suffix: str, file: BinaryIO) -> tuple[int, list[str]]:
     if form is None:
         raise CodecError(f"volumes are not written as {suffix or 'files without a suffix'}; "
                          f"allowed are {', '.join(FORMS)}", "unsupported")
+    if form == "dicom" and volume.is_series:
+        raise CodecError("is a DICOM series, which is written as a folder: name one without a "
+                         "suffix", "usage")
     counted, same = _Counted(file), form == volume.form and len(volume.around) == AROUND[form]
     kept = volume if same else replace(volume, around=())
     try:
@@ -43,6 +49,22 @@ def write(volume: Volume, suffix: str, file: BinaryIO) -> tuple[int, list[str]]:
                          ) from None
     lost = [f"what the {volume.form} file held besides its samples is not in {suffix} files"]
     return counted.size, lost if volume.around and not same and volume.form != "npy" else []
+
+
+def write_folder(volume: Volume, folder: Path) -> tuple[int, list[str]]:
+    """Writes the files of a series into a folder, which is empty; otherwise as `write`.
+
+    Raises:
+        CodecError: if they cannot be.
+    """
+    files, size = unpack(volume.around), 0
+    for (name, before, after), samples in zip(files, each_file(volume.samples, len(files))):
+        try:
+            with open(folder / name, "xb") as file:
+                size += sum(map(file.write, (before, samples.tobytes(), after)))
+        except (OSError, ValueError) as error:      # ValueError: a name that no file can have
+            raise CodecError(f"cannot write {name!r}: {first_line(error)}", "missing") from None
+    return size, []
 
 
 class _Counted(io.RawIOBase):
@@ -139,5 +161,13 @@ def _write_tiff(volume: Volume, file: Any) -> None:
     file.write(out.getvalue())
 
 
+def _write_dicom(volume: Volume, file: Any) -> None:
+    if not volume.around:
+        raise ValueError("DICOM is written of what was DICOM alone; write .npy")
+    [(_, *around)] = unpack(volume.around)
+    _write_raw(replace(volume, around=tuple(around)), file, lambda _: b"")
+
+
 _WRITERS: dict[str, Callable[[Volume, Any], None]] = {
-    "npy": _write_npy, "npz": _write_npz, "nifti": _write_nifti, "tiff": _write_tiff}
+    "npy": _write_npy, "npz": _write_npz, "nifti": _write_nifti, "tiff": _write_tiff,
+    "dicom": _write_dicom}
