@@ -10,6 +10,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -44,17 +45,9 @@ def compress(args) -> None:
         codec.find_model(args.model)        # once, before many inputs fail for the same reason
 
     def one(job: files.Job) -> dict:
-        if os.path.isdir(job.source):
-            given = sum(f.stat().st_size for f in Path(job.source).iterdir() if f.is_file())
-            with api.opened(job.source, args.max_pixels) as value:
-                return written(value, job, given)
-        with files.opened(job.source) as opened:
-            source = files.seekable(opened, api.most_bytes(args.max_pixels))
-            given = source.seek(0, os.SEEK_END)
-            source.seek(0)
-            alpha = args.exact_alpha or exact
-            with api.opened(source, args.max_pixels, alpha, deep=exact) as value:
-                return written(value, job, given)
+        with _given(job.source, args.max_pixels) as (source, given), api.opened(
+                source, args.max_pixels, args.exact_alpha or exact, deep=exact) as value:
+            return written(value, job, given)
 
     def written(value, job: files.Job, given: int) -> dict:
         medium = media.of_value(value)
@@ -85,6 +78,19 @@ def compress(args) -> None:
     jobs, notes = files.plan(args.inputs, args.output, known, lambda name, _: name + SUFFIX,
                              args.deep, {SUFFIX}, media.of_folder)
     _run_all(jobs, one, args, notes)
+
+
+@contextmanager
+def _given(name: str, max_pixels: int) -> Iterator[tuple[Any, int]]:
+    """An input as `api.opened` takes it, and how many bytes it has."""
+    if os.path.isdir(name):
+        yield name, sum(path.stat().st_size for path in Path(name).iterdir() if path.is_file())
+        return
+    with files.opened(name) as opened:
+        source = files.seekable(opened, api.most_bytes(max_pixels))
+        given = source.seek(0, os.SEEK_END)
+        source.seek(0)
+        yield source, given
 
 
 def _tell_losses(lost: dict[str, float], report: dict[str, Any]) -> list[str]:

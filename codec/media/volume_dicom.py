@@ -27,6 +27,7 @@ MAGIC, BEGINNING = b"DICM", 132         # what a file's first 132 bytes end with
 SUFFIXES = {suffix for suffix, form in FORMS.items() if form == "dicom"}
 PLAIN = {"1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.2", ""}
 EXPLICIT = "1.2.840.10008.1.2.1"
+CONTENTS = "1.2.840.10008.1.3.10"       # of other files: a DICOMDIR, whatever its name
 UNDEFINED = 0xFFFFFFFF                  # length of samples in pieces, which are compressed
 DEFERRED = 1 << 12                      # bytes of a value that is not read before it is needed
 TAGS = ["BitsAllocated", "Columns", "DoubleFloatPixelData", "FloatPixelData",
@@ -135,12 +136,15 @@ def _slice(file: BinaryIO, source: Path | BinaryIO, name: str, limit: int) -> Sl
     if "PixelData" not in found:
         if "FloatPixelData" in found or "DoubleFloatPixelData" in found:
             raise CodecError("its pixels are floats; allowed are whole numbers", "unsupported")
+        contents = found.file_meta.get("MediaStorageSOPClassUID") == CONTENTS
+        if "Rows" in found or not ("SeriesInstanceUID" in found or contents):
+            raise CodecError("cut short: ends before its pixels", "damaged")
         return None
     element = found.get_item("PixelData", keep_deferred=True)
     little = element.is_little_endian
-    shape, dtype, colours = _layout(found, little)
-    check_size(shape, limit)
     syntax = found.file_meta.get("TransferSyntaxUID", "")
+    shape, dtype, colours = _layout(found, little, syntax in PLAIN)
+    check_size(shape, limit)
     if syntax not in PLAIN:
         plain = _decoded(file, syntax)
         again = _slice(plain, plain, name, limit)
@@ -166,21 +170,27 @@ def _slice(file: BinaryIO, source: Path | BinaryIO, name: str, limit: int) -> Sl
                  position, directions, colours)
 
 
-def _layout(found: Any, little: bool) -> tuple[tuple[int, ...], np.dtype, bool]:
-    """Shape and dtype of a file's samples, and whether they are colours."""
-    bits, several = int(found.BitsAllocated), int(found.get("SamplesPerPixel") or 1)
+def _layout(found: Any, little: bool, plain: bool) -> tuple[tuple[int, ...], np.dtype, bool]:
+    """Shape and dtype of a file's samples, which are compressed if not plain, and whether they are
+    colours."""
+    def number(tag: str, otherwise: Any = None) -> int:
+        try:
+            return int(found.get(tag) or otherwise)
+        except (TypeError, ValueError):
+            raise CodecError(f"damaged: its {tag} is no number", "damaged") from None
+    bits, several = number("BitsAllocated"), number("SamplesPerPixel", 1)
     kind = str(found.get("PhotometricInterpretation", ""))
     if bits not in (8, 16, 32):
         raise CodecError(f"has {bits} bits a sample; allowed are 8, 16 and 32", "unsupported")
-    if several != 1 and (several != 3 or int(found.get("PlanarConfiguration") or 0) or
-                         kind == "YBR_FULL_422"):
+    if several != 1 and (several != 3 or (plain and (
+            number("PlanarConfiguration", 0) or kind == "YBR_FULL_422"))):
         raise CodecError(f"has {several} channels ({kind}), stored by plane or at other sizes; "
                          "allowed are one, or three of each pixel", "unsupported")
-    frames = int(found.get("NumberOfFrames") or 1)
-    shape = (frames,) * (frames != 1) + (int(found.Rows), int(found.Columns)) + (3,) * (several > 1)
+    frames, rows, columns = number("NumberOfFrames", 1), number("Rows"), number("Columns")
+    shape = (frames,) * (frames != 1) + (rows, columns) + (3,) * (several > 1)
     if min(shape) < 1:
         raise CodecError(f"damaged: says that it is {'x'.join(map(str, shape))} samples", "damaged")
-    signed = bool(found.get("PixelRepresentation", 0))
+    signed = bool(number("PixelRepresentation", 0))
     return shape, np.dtype(f"{'<' if little else '>'}{'i' if signed else 'u'}{bits // 8}"), (
         several > 1)
 
@@ -194,10 +204,10 @@ def _decoded(file: BinaryIO, syntax: Any) -> BinaryIO:
     else:
         try:
             whole.decompress(generate_instance_uid=False)
-        except (RuntimeError, NotImplementedError):     # none is there, or it fails
-            raise CodecError(f"its pixels are {syntax.name}, which no decoder here reads; pydicom "
-                             "takes more: pip install pylibjpeg pylibjpeg-libjpeg "
-                             "pylibjpeg-openjpeg", "missing") from None
+        except Exception:       # decoders raise whatever damaged bytes lead them to, or are missing
+            raise CodecError(f"its pixels are {syntax.name}, which no decoder here reads: they are "
+                             "damaged, or pydicom needs another one: pip install pylibjpeg "
+                             "pylibjpeg-libjpeg pylibjpeg-openjpeg", "missing") from None
     if whole.file_meta.TransferSyntaxUID != EXPLICIT:
         raise CodecError(f"its pixels are {syntax.name}, which is not read", "unsupported")
     whole.save_as(out, implicit_vr=False, little_endian=True)

@@ -48,6 +48,8 @@ def recognises(file: BinaryIO) -> bool:
             start = gzip.GzipFile(fileobj=file).read(4)
         file.seek(0)
         return _is_nifti(start)
+    if volume_dicom.is_dicom(beginning):        # which may begin as a TIFF does
+        return True
     if start in TIFF:
         with suppress(Exception):           # damaged, or tifffile is not there: perhaps a picture
             tifffile = needed("tifffile")
@@ -58,7 +60,7 @@ def recognises(file: BinaryIO) -> bool:
             return several
         file.seek(0)
         return False
-    return start in (NUMPY, ZIP) or _is_nifti(start) or volume_dicom.is_dicom(beginning)
+    return start in (NUMPY, ZIP) or _is_nifti(start)
 
 
 def _is_nifti(start: bytes) -> bool:
@@ -95,6 +97,8 @@ def _of_file(file: BinaryIO, limit: int) -> Volume:
     beginning = file.read(volume_dicom.BEGINNING)
     start = beginning[:4]
     file.seek(0)
+    if volume_dicom.is_dicom(beginning):
+        return volume_dicom.of_file(file, limit)
     if start[:2] == b"\x1f\x8b":
         unpacked: Any = gzip.GzipFile(fileobj=file)
         return replace(_of_nifti(unpacked, limit), form="nifti")
@@ -106,8 +110,6 @@ def _of_file(file: BinaryIO, limit: int) -> Volume:
         return _of_tiff(file, limit)
     if _is_nifti(start):
         return _of_nifti(file, limit)
-    if volume_dicom.is_dicom(beginning):
-        return volume_dicom.of_file(file, limit)
     raise CodecError("is no volume that is known: neither NumPy, NIfTI, DICOM nor TIFF",
                      "unsupported")
 
