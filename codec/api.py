@@ -35,7 +35,8 @@ def compress(source, *, quality: float | None = None, size: int | str | None = N
              tune: str | None = None, model: str | None = None, threads: int | None = None,
              max_pixels: int = MAX_PIXELS, engine: str = "auto", exact_alpha: bool = False
              ) -> bytes:
-    """A picture or a volume -> the bytes of its .tfci file.
+    """A picture or a volume (a file, or the path of a folder with a DICOM series) -> the bytes of
+    its .tfci file.
 
     Give at most one of quality (1..100; 75 if none is given), size (bytes, or as "200K"; never
     exceeded), bpp (bits per pixel, never exceeded), psnr (dB) and ssimulacra2 (a score up to 100),

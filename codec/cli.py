@@ -25,6 +25,7 @@ EXAMPLES = {
   codec compress photo.jpg --target-size 200K     never more
   codec compress album/ -r -o packed/ --skip-existing
   codec compress scan.nii.gz --lossless           scan.nii.gz.tfci
+  codec compress series/ --lossless               a folder of one DICOM series: series.tfci
   codec compress field.npy --max-error 0.1%       of its range
   cat photo.png | codec compress - > photo.tfci""",
     "decompress": """examples:
@@ -32,7 +33,8 @@ EXAMPLES = {
   codec decompress photo.jpg.tfci -o photo.webp
   codec decompress packed/ -r -o album/ --to .jpg
   codec decompress photo.jpg.tfci --crop 100,80,640,480
-  codec decompress scan.nii.gz.tfci               scan.nii.gz""",
+  codec decompress scan.nii.gz.tfci               scan.nii.gz
+  codec decompress series.tfci                    series/, each file under its name""",
 }
 
 
@@ -158,7 +160,8 @@ def _for_files() -> dict:
     return {
         commands.compress: ("Pictures and volumes to .tfci files.", [
             arg("inputs", nargs="+", metavar="INPUT",
-                help="picture, volume (NIfTI, .npy, TIFF stack), folder, or - for stdin"), out,
+                help="picture, volume (NIfTI, DICOM, .npy, TIFF stack), folder (one that holds a "
+                     "DICOM series is a volume), or - for stdin"), out,
             arg("-q", "--quality", type=arguments.quality, metavar="1..100", help="default 75"),
             arg("--target-size", type=arguments.size, metavar="BYTES",
                 help="the most, as 200K (thousands), 1.5M, 64Ki"),

@@ -27,7 +27,7 @@ MAGIC, BEGINNING = b"DICM", 132         # what a file's first 132 bytes end with
 SUFFIXES = {suffix for suffix, form in FORMS.items() if form == "dicom"}
 PLAIN = {"1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.2", ""}
 EXPLICIT = "1.2.840.10008.1.2.1"
-CONTENTS = "1.2.840.10008.1.3.10"       # of other files: a DICOMDIR, whatever its name
+CONTENTS = "1.2.840.10008.1.3.10"       # what a file is that tells of others
 UNDEFINED = 0xFFFFFFFF                  # length of samples in pieces, which are compressed
 DEFERRED = 1 << 12                      # bytes of a value that is not read before it is needed
 TAGS = ["BitsAllocated", "Columns", "DoubleFloatPixelData", "FloatPixelData",
@@ -57,9 +57,11 @@ def _files(folder: Path) -> list[Path]:
 
 
 def _holds_dicom(path: Path) -> bool:
+    """And not a table of contents, which has names besides DICOMDIR."""
     try:
         with open(path, "rb") as file:
-            return is_dicom(file.read(BEGINNING))
+            beginning = file.read(4 * BEGINNING)
+            return is_dicom(beginning) and CONTENTS.encode() not in beginning
     except OSError:
         return False
 
@@ -106,7 +108,7 @@ def of_folder(folder: Path, limit: int) -> Volume:
     check_alike(slices)
     slices, lead, notes = in_order(slices)
     notes += [_left_out(names, what) for names, what in (
-        (others, "not DICOM"), (empty, "DICOM without pixels")) if names] + _rewritten(slices)
+        (others, "no DICOM images"), (empty, "DICOM without pixels")) if names] + _rewritten(slices)
     around = pack([(found.name, found.around) for found in slices])
     return Volume(_samples(slices, (*lead, *slices[0].shape)), "dicom", around, slices[0].colours,
                   notes)

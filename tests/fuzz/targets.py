@@ -121,6 +121,32 @@ def _volume_files() -> list[bytes]:
         with suppress(codec.CodecError):        # where a library is not there
             volume_writing.write(codec.Volume(samples), suffix, out)
             files.append(out.getvalue())
+    return files + _dicom_files(samples)
+
+
+def _dicom_files(samples: np.ndarray) -> list[bytes]:
+    """None where pydicom is not there."""
+    try:
+        import pydicom
+    except ImportError:
+        return []
+    found, files = pydicom.Dataset(), []
+    found.SeriesInstanceUID, found.SOPInstanceUID = "1.2.3", "1.2.4"
+    found.SOPClassUID = "1.2.840.10008.5.1.4.1.1.2"
+    found.NumberOfFrames, found.Rows, found.Columns = map(int, samples.shape)
+    found.BitsAllocated = found.BitsStored = 16
+    found.HighBit, found.SamplesPerPixel, found.PixelRepresentation = 15, 1, 1
+    found.PhotometricInterpretation, found.InstanceNumber = "MONOCHROME2", 3
+    found.ImageOrientationPatient, found.ImagePositionPatient = [1, 0, 0, 0, 1, 0], [0, 0, 2.5]
+    found.PixelData = samples.tobytes()
+    for compressed in False, True:
+        if compressed:
+            found.compress("1.2.840.10008.1.2.5")       # run lengths
+        else:
+            found.file_meta = pydicom.dataset.FileMetaDataset()
+            found.file_meta.TransferSyntaxUID = "1.2.840.10008.1.2.1"
+        found.save_as(out := io.BytesIO(), enforce_file_format=True)
+        files.append(out.getvalue())
     return files
 
 

@@ -289,8 +289,11 @@ def test_other_files_are_left_out_and_named(tmp_path):
     report = dataset(numbers(5, 6), SeriesInstanceUID="1.9")
     del report.PixelData, report.Rows
     (tmp_path / "scan" / "report").write_bytes(stored(report))
+    report.file_meta.MediaStorageSOPClassUID = report.SOPClassUID = "1.2.840.10008.1.3.10"
+    (tmp_path / "scan" / "contents").write_bytes(stored(report))
     assert read(tmp_path / "scan", LIMIT).notes == [
-        "1 file left out, not DICOM (notes.txt)", "1 file left out, DICOM without pixels (report)"]
+        "2 files left out, no DICOM images (contents, notes.txt)",
+        "1 file left out, DICOM without pixels (report)"]
     for path in (tmp_path / "scan").glob("IM*"):
         path.unlink()
     with pytest.raises(codec.CodecError, match="hold no pixels"):
@@ -357,7 +360,7 @@ def test_a_series_goes_through_the_command(command, tmp_path):
     (tmp_path / "scan" / "notes.txt").write_bytes(b"x")
     status, out, err = command("compress", f"{tmp_path}/scan/", "--lossless")
     assert status == 0 and "lossless" in out
-    assert err == f"codec: note: {tmp_path}/scan/: 1 file left out, not DICOM (notes.txt)\n"
+    assert err == f"codec: note: {tmp_path}/scan/: 1 file left out, no DICOM images (notes.txt)\n"
     packed = tmp_path / "scan.tfci"
     status, _, err = command("decompress", packed)
     assert status == 1 and err == (f"codec: error: {packed}: {tmp_path}/scan exists "
