@@ -1,11 +1,12 @@
-"""A learned codec for pictures and volumes: `codec.compress`, `decompress`, `info`, `verify`.
+"""A learned codec of pictures, volumes, signals: `codec.compress`, `decompress`, `info`, `verify`.
 
     blob = codec.compress("photo.jpg", quality=60)          # bytes of a .tfci file
     picture = codec.decompress(blob)                        # picture.pixels: uint8 [H, W, 3]
     codec.info(blob)["bpp"]
 
-Sources are paths, bytes of a file, arrays (uint8 [H, W, 3] or [H, W] are pictures, others volumes)
-or Pillow images. A volume comes back with .samples, an array as its file has it.
+Sources are paths, bytes of a file, arrays (uint8 [H, W, 3] or [H, W] are pictures, those of one
+long axis signals, others volumes) or Pillow images. A volume comes back with .samples, an array as
+its file has it; a signal with .samples [T, C] and .rate.
 Everything that can go wrong with them is a CodecError whose text is one line, and whose `kind` says
 what sort of thing it is. All of it may be called from any number of threads at once.
 """
@@ -26,13 +27,14 @@ from codec.api import (
 )
 from codec.bitstream import MAX_BYTES
 from codec.media.picture import Picture, psnr
-from codec.media.volume_file import Volume
+from codec.media.signal_file import Signal
+from codec.media.volume_value import Volume
 from codec.models.errors import CodecError
 from codec.models.ms_ssim import ms_ssim
 from codec.models.ssimulacra2 import score as ssimulacra2
 
 __version__ = "0.1.0"
 __all__ = ["DEFAULT_MODEL", "DEFAULT_QUALITY", "MAX_BYTES", "MAX_PIXELS", "CodecError", "Picture",
-           "Volume",
+           "Signal", "Volume",
            "compress", "decompress", "engine_for", "find_model", "info", "installed_models",
            "ms_ssim", "opened", "psnr", "read_picture", "ssimulacra2", "verify"]

@@ -19,7 +19,8 @@ from codec import bitstream, engines, files, latents, media, parallel
 from codec.arguments import bytes_of
 from codec.bitstream import Header, Reader, Section
 from codec.media.picture import Picture
-from codec.media.volume_file import Volume
+from codec.media.signal_file import Signal, axes_of
+from codec.media.volume_value import Volume
 from codec.models import zoo
 from codec.models.errors import CodecError
 from codec.rate_control import Target
@@ -35,17 +36,17 @@ def compress(source, *, quality: float | None = None, size: int | str | None = N
              tune: str | None = None, model: str | None = None, threads: int | None = None,
              max_pixels: int = MAX_PIXELS, engine: str = "auto", exact_alpha: bool = False
              ) -> bytes:
-    """A picture or a volume (a file, or the path of a folder with a DICOM series) -> the bytes of
-    its .tfci file.
+    """A picture, a volume or a signal (a file, or the path of a folder with a DICOM series) -> the
+    bytes of its .tfci file.
 
     Give at most one of quality (1..100; 75 if none is given), size (bytes, or as "200K"; never
     exceeded), bpp (bits per pixel, never exceeded), psnr (dB) and ssimulacra2 (a score up to 100),
     both reached or passed, and max_error, the most that any sample may differ, in its own units or
-    as a share of the range, "0.1%" (0: nothing is lost, invisible colours neither); volumes take a
-    max_error alone. tune: whose judgement counts, "eyes" or "psnr" (where none is given
-    "psnr" for a psnr, else "eyes"); or model: an installed name, or the folder of a model; engine:
-    "litert", "tensorflow", or "auto", the first that is there; exact_alpha: colours that nobody
-    sees, under alpha 0, are coded as they are.
+    as a share of the range, "0.1%" (0: nothing is lost, invisible colours neither); volumes and
+    signals take a max_error alone. tune: whose judgement counts, "eyes" or "psnr" (where none is
+    given "psnr" for a psnr, else "eyes"); or model: an installed name, or the folder of a model;
+    engine: "litert", "tensorflow", or "auto", the first that is there; exact_alpha: colours that
+    nobody sees, under alpha 0, are coded as they are.
 
     >>> blob = compress(np.full([20, 30, 3], 200, np.uint8), quality=50)
     >>> decompress(blob).pixels.shape
@@ -101,8 +102,9 @@ def model_for(medium, target: Target, tune: str | None = None, model: str | None
 def decompress(source, *, crop: tuple[int, ...] | None = None, model: str | None = None,
                threads: int | None = None, max_pixels: int = MAX_PIXELS,
                engine: str = "auto") -> Any:
-    """A .tfci file (path or bytes) -> its Picture or Volume, or a crop of it: (x, y, width,
-    height), of a volume where it starts along each axis, the fastest first, then its size.
+    """A .tfci file (path or bytes) -> its Picture, Volume or Signal, or a crop of it: (x, y,
+    width, height), of a volume where it starts along each axis, the fastest first, then its size,
+    of a signal (first sample, how many).
 
     model: a folder to search besides the installed models; engine: see `compress`.
     """
@@ -118,7 +120,8 @@ def decompress_in_bands(source, *, crop=None, model=None, threads=None, max_pixe
     if crop is not None and not (isinstance(crop, (tuple, list)) and len(crop) % 2 == 0
                                  and all(isinstance(n, Integral) for n in crop)):
         raise CodecError(f"crop is {crop!r}; allowed are whole numbers: x, y, width, height; of a "
-                         "volume as many starts, then sizes, as it has axes", "usage")
+                         "volume as many starts, then sizes, as it has axes; of a signal the first "
+                         "sample, and how many", "usage")
     with _reader(source) as reader:
         header, sections = _begin(reader, max_pixels)
         runs = engine_for(_model_of(header, model), threads, engine)
@@ -187,10 +190,9 @@ def read_picture(source, max_pixels: int = MAX_PIXELS, exact_alpha: bool = False
 @contextmanager
 def opened(source, max_pixels: int = MAX_PIXELS, exact_alpha: bool = False, medium=None,
            deep: bool = False) -> Iterator[Any]:
-    """Path (of a folder with a DICOM series, too), bytes, open file, array, Pillow image, Picture
-    or Volume -> a Picture or Volume, whose samples may be read from its file while the context
-    lasts. medium: that it must be of; deep:
-    pictures keep more than 8 bits a sample.
+    """Path (of a folder with a DICOM series, too), bytes, open file, array, Pillow image, Picture,
+    Volume or Signal -> one of the last three, whose samples may be read from its file while the
+    context lasts. medium: that it must be of; deep: pictures keep more than 8 bits a sample.
 
     Raises:
         CodecError: if there is none in it, or one that cannot be taken.
@@ -199,8 +201,8 @@ def opened(source, max_pixels: int = MAX_PIXELS, exact_alpha: bool = False, medi
         options = {"exact_alpha": exact_alpha, "deep": deep} if module is media.module(
             "picture") else {}
         return module.read(found, max_pixels, **options)
-    if isinstance(source, (Picture, Volume, np.ndarray, Image.Image)):
-        yield read(medium or media.module("volume" if _is_volume(source) else "picture"), source)
+    if isinstance(source, (Picture, Signal, Volume, np.ndarray, Image.Image)):
+        yield read(medium or media.module(_medium_of(source)), source)
         return
     if isinstance(source, (str, os.PathLike)) and os.path.isdir(source):
         whole = media.of_folder(Path(source))
@@ -212,12 +214,14 @@ def opened(source, max_pixels: int = MAX_PIXELS, exact_alpha: bool = False, medi
         yield read(medium or media.of_file(found), found)
 
 
-def _is_volume(source) -> bool:
-    """Of what is in memory: arrays that are no picture."""
-    if isinstance(source, np.ndarray):
-        return source.ndim > 3 or source.dtype not in (np.uint8, np.uint16) or (
-            source.ndim == 3 and source.shape[2] > 4)
-    return isinstance(source, Volume)
+def _medium_of(source) -> str:
+    """Of what is in memory: an array is a picture if it looks like one, a signal if it is long."""
+    if not isinstance(source, np.ndarray):
+        return getattr(source, "medium", "picture")
+    if source.ndim in (2, 3) and source.dtype in (np.uint8, np.uint16) and (
+            source.ndim == 2 or source.shape[2] <= 4):
+        return "picture"
+    return "signal" if axes_of(source.shape) else "volume"
 
 
 def most_bytes(max_pixels: int) -> int:
@@ -304,4 +308,5 @@ def _opened(source) -> Iterator[BinaryIO]:
             yield file
     else:
         raise CodecError(f"source is {type(source).__name__}; allowed are a path, bytes, an open "
-                         "file, an array, a Pillow image, a Picture and a Volume", "usage")
+                         "file, an array, a Pillow image, a Picture, a Volume and a Signal",
+                         "usage")

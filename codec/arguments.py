@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 
 from codec.media.picture_writing import SUFFIXES as WRITTEN
-from codec.media.volume_file import FORMS as VOLUMES
+from codec.media.signal_file import FORMS as SIGNALS
+from codec.media.volume_value import FORMS as VOLUMES
 from codec.models.errors import CodecError
 
 
@@ -72,14 +73,14 @@ def crop(text: str) -> tuple[int, ...]:
     parts = text.split(",")
     if len(parts) % 2 or not all(part.strip().isdecimal() for part in parts):
         raise argparse.ArgumentTypeError(f"{text!r} is not allowed; give X,Y,W,H in pixels, of a "
-                                         "volume X,Y,Z,W,H,D")
+                                         "volume X,Y,Z,W,H,D, of a signal START,COUNT")
     return tuple(map(int, parts))
 
 
 def suffix(text: str) -> str:
     """.jpg or jpg -> .jpg"""
     found = "." + text.lower().removeprefix(".")
-    known = [*WRITTEN, *VOLUMES]
+    known = [*WRITTEN, *VOLUMES, *SIGNALS]
     if found not in known:
         raise argparse.ArgumentTypeError(f"{text!r} is not allowed; it must be one of "
                                          f"{', '.join(dict.fromkeys(known))}")

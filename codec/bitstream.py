@@ -56,6 +56,7 @@ class Medium(NamedTuple):
 
 MEDIA = {0: Medium("picture", "RGB", 2), 1: Medium("picture", "gray", 2),
          16: Medium("picture", "RGB", 2, exact=True), 17: Medium("picture", "gray", 2, exact=True),
+         18: Medium("signal", "samples", 1, exact=True),
          19: Medium("volume", "samples", 4, None, exact=True)}
 
 
@@ -64,8 +65,9 @@ class Header:
     """What a decoder must know before anything else.
 
     media: a key of MEDIA; shape: of the signal, (height, width) of a picture, and before that
-    stacks and planes of a volume, in the order that they are coded in; tile: side of a tile in
-    samples, a power of two (of a volume: within a plane), WHOLE for one tile that is everything;
+    stacks and planes of a volume, in the order that they are coded in, (time,) of sound; tile: side
+    of a tile in samples, a power of two (of a volume: within a plane), WHOLE for one tile that is
+    everything;
     quality 1..100 in steps of 1/256; model: name; digest: the first four bytes of its weights'
     SHA-256.
 
@@ -118,7 +120,8 @@ class Header:
             raise CodecError("damaged: the header cannot be read", "damaged") from None
         quality /= QUALITY_UNIT
         whole = MEDIA[media].exact and 1 << exponent == WHOLE
-        sound = min(sizes) > 0 and (6 <= exponent <= 10 or whole) and 1 <= quality <= 100
+        long = MEDIA[media].rank == 1 and 6 <= exponent <= 20
+        sound = min(sizes) > 0 and (6 <= exponent <= 10 or whole or long) and 1 <= quality <= 100
         if not sound or len(digest) != 4 or not (model and model.isprintable()):
             raise CodecError("damaged: the header holds impossible values", "damaged")
         return cls(media, tuple(reversed(sizes)), 1 << exponent, quality, digest, model)

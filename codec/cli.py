@@ -117,7 +117,7 @@ def _parse(argv: list[str]):
 def parser() -> argparse_flags.ArgumentParser:
     """Of the whole command line."""
     whole = argparse_flags.ArgumentParser(
-        prog="codec", description="A learned codec for pictures and volumes.",
+        prog="codec", description="A learned codec for pictures, volumes and signals.",
         inherited_absl_flags=None)
     whole.add_argument("--version", action="version", version=f"codec {codec.__version__}")
     subparsers = whole.add_subparsers(metavar="COMMAND", required=True)
@@ -158,10 +158,10 @@ def _for_files() -> dict:
     several = arg("files", nargs="+", metavar="FILE", help=".tfci file, folder, or - for stdin")
     quiet = arg("--quiet", action="store_true", help="no notes")
     return {
-        commands.compress: ("Pictures and volumes to .tfci files.", [
+        commands.compress: ("Pictures, volumes and signals to .tfci files.", [
             arg("inputs", nargs="+", metavar="INPUT",
-                help="picture, volume (NIfTI, DICOM, .npy, TIFF stack), folder (one that holds a "
-                     "DICOM series is a volume), or - for stdin"), out,
+                help="picture, volume (NIfTI, DICOM, .npy, TIFF stack), signal (WAV, FLAC, AIFF), "
+                     "folder (one that holds a DICOM series is a volume), or - for stdin"), out,
             arg("-q", "--quality", type=arguments.quality, metavar="1..100", help="default 75"),
             arg("--target-size", type=arguments.size, metavar="BYTES",
                 help="the most, as 200K (thousands), 1.5M, 64Ki"),
@@ -188,7 +188,7 @@ def _for_files() -> dict:
             out, arg("--to", type=arguments.suffix, metavar=".SUFFIX",
                      help="format of what is named by default: .png, .jpg, .tif, .npy, ..."),
             arg("--crop", type=arguments.crop, metavar="X,Y,W,H",
-                help="only this part; of a volume X,Y,Z,W,H,D"),
+                help="only this part; of a volume X,Y,Z,W,H,D, of a signal START,COUNT"),
             extra, *shared, deep, pixels]),
         commands.info: ("What is in files, bytes by section.", [several, as_json, quiet, deep]),
         commands.verify: ("Check every checksum and decode to symbols.",

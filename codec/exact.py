@@ -12,17 +12,15 @@ from functools import lru_cache, partial
 
 import numpy as np
 
-from codec import bitstream, lanes
-from codec.models import exact, exact_fitting, exact_tables
+from codec import bitstream, exact_symbols, lanes
+from codec.exact_symbols import OFFSETS
+from codec.models import exact, exact_fitting
 from codec.models.errors import CodecError
 from codec.models.exact import Corrector, Front, Known, Linear, Predictor, Setting
-from codec.models.exact_planes import SLOPE, Step, steps
-from codec.models.exact_tables import Tables
+from codec.models.exact_planes import SLOPE, steps
 from codec.models.exact_walk import Channel, Walk
 
-OFFSETS = range(-4, 5)      # of scale indexes, by which an encoder suits them to a tile
 WORTH_LOADING = 1 << 17     # samples, for compiled loops
-JUDGED = 1 << 13            # symbols that an offset is chosen by
 COUNTS = {exact.SAME: 1, exact.BY_PHASE: 4, exact.BY_TEXTURE: 8}    # of sets of weights
 OF_LANE = 1 << 11           # samples there should be for each lane, where planes are side by side
 
@@ -32,7 +30,8 @@ def encode(samples: np.ndarray, depth: int, bound: int, predictor: Predictor
     """Tiles uint [T, D, h, w, C] of so many bits -> the payload of each, and samples as decoded:
     none is further than `bound` from what it was."""
     walk, lane_count = Walk(samples.shape, depth, bound), _lanes(samples.shape)
-    coder, heads = lanes.Encoder(len(samples), lane_count), [b""] * len(samples)
+    every, heads = list(steps(*samples.shape[1:4])), [b""] * len(samples)
+    sizes, symbols = [len(step.rows) for step in every], list[np.ndarray]()
     size = exact_fitting.together(*samples.shape[1:4])
     for channel in walk.channels:
         own = walk.less_base(channel, samples)
@@ -40,12 +39,15 @@ def encode(samples: np.ndarray, depth: int, bound: int, predictor: Predictor
         setting = walk.setting(channel, linear.of_planes(samples.shape[1], size))
         known, told = _told(own, setting, predictor.network(channel.crosses))
         walk.add(channel, setting, known)
-        offsets = _best_offsets(told, samples.shape, predictor.tables)
+        offsets = exact_symbols.best_offsets(told, sizes, predictor.tables)
         for i in range(len(samples)):
             heads[i] += _head(Linear(*(part[i] for part in linear)), bits[i], int(offsets[i]),
                               size if samples.shape[1] > 1 else 0)
-        _add(coder, told, samples.shape, offsets, lane_count, predictor.tables)
-    return [head + stream for head, stream in zip(heads, coder.finish())], walk.samples
+        told[0] += offsets[:, None]
+        symbols.append(told)
+    streams = exact_symbols.streams(symbols, every, lane_count, predictor.tables,
+                                    compiled(samples.size))
+    return [head + stream for head, stream in zip(heads, streams)], walk.samples
 
 
 def decode(payloads: list[bytes], shape: tuple[int, ...], depth: int, bound: int,
@@ -66,12 +68,13 @@ def decode(payloads: list[bytes], shape: tuple[int, ...], depth: int, bound: int
         linear = Linear(*(np.stack([head[number][0][i] for head in heads]) for i in range(3)))
         offsets = np.array([head[number][1] for head in heads])
         setting, network = walk.setting(channel, linear), predictor.network(channel.crosses)
-        if fast := _fast(walk.samples.size):
+        if fast := compiled(walk.samples.size):
             known = fast.decode(walk.shape[:4], setting, network, coder, lane_count, offsets,
                                 predictor.tables)
         else:
             known = exact.sweep(walk.shape[:4], setting, network, partial(
-                _next, coder, offsets=offsets, lane_count=lane_count, tables=predictor.tables))
+                exact_symbols.next_of, coder, offsets=offsets[:, None], lane_count=lane_count,
+                tables=predictor.tables))
         walk.add(channel, setting, known)
     return walk.samples, coder.sound()
 
@@ -79,7 +82,7 @@ def decode(payloads: list[bytes], shape: tuple[int, ...], depth: int, bound: int
 def _told(own: np.ndarray, setting: Setting, network: Corrector) -> tuple[Known, np.ndarray]:
     """A channel as decoded; and scale, tail, fraction and symbol of each sample, in coding order:
     int [4, T, samples]."""
-    if fast := _fast(own.size):
+    if fast := compiled(own.size):
         return fast.predict(own, setting, network)
     told: list[np.ndarray] = []
 
@@ -94,22 +97,21 @@ def _told(own: np.ndarray, setting: Setting, network: Corrector) -> tuple[Known,
 def side_by_side(samples: int) -> int:
     """How many tiles of 2**16 samples should be coded at once, of so many in all: arrays of fewer
     leave threads waiting for one another; compiled loops do not."""
-    return 4 if _fast(samples) else 48
+    return 4 if compiled(samples) else 48
 
 
 def threads_for(samples: int, threads: int) -> int:
     """How many of so many threads do not wait for one another on slabs of a volume."""
-    return threads if _fast(samples) else 1
+    return threads if compiled(samples) else 1
 
 
-def _fast(samples: int):
+def compiled(samples: int):
     """The module of compiled loops, where they are there, and loaded or worth it; else None."""
-    worth = samples >= WORTH_LOADING or _compiled.cache_info().currsize
-    return _compiled() if worth else None
+    return _loaded() if samples >= WORTH_LOADING or _loaded.cache_info().currsize else None
 
 
 @lru_cache
-def _compiled():
+def _loaded():
     try:
         from codec import exact_fast
     except ImportError:         # of numba
@@ -123,105 +125,6 @@ def _lanes(shape: tuple[int, ...]) -> int:
     _, planes, height, width, _ = shape
     of_plane = min(height, -(-width // SLOPE))
     return min(planes * of_plane, max(of_plane, planes * height * width // OF_LANE))
-
-
-# ---- symbols
-
-def _add(coder: lanes.Encoder, told: np.ndarray, shape: tuple[int, ...], offsets: np.ndarray,
-         lane_count: int, tables: Tables) -> None:
-    """Tells an encoder the symbols of a channel, as `_next` asks for them."""
-    scale, tail, fraction, symbols = told
-    row, fraction, shift = exact_tables.table(scale + offsets[:, None], tail, fraction)
-    high = symbols >> shift
-    low, frequency = tables.interval(high, row, fraction)
-    escaped = tables.is_escape(high, row)
-    tiles, at = np.arange(len(symbols))[:, None], 0
-    rare = (escaped | (shift > 0)).any(0)
-    for step in steps(*shape[1:4]):
-        number = len(step.rows)
-        for start in range(0, number, lane_count):
-            part = slice(at + start, at + min(number, start + lane_count))
-            lane = _lanes_of(step, start, part.stop - part.start, lane_count)
-
-            def add(which, low, frequency, lane=lane) -> None:
-                tile, place = np.nonzero(which)
-                coder.add(tile, lane[place], low, frequency)
-            lane_of, tile_of = np.broadcast_arrays(lane, tiles)
-            coder.add(tile_of.ravel(), lane_of.ravel(), low[:, part].ravel(),
-                      frequency[:, part].ravel())
-            if rare[part].any():
-                shifted = shift[:, part] > 0
-                some = shift[:, part][shifted]
-                unit = 1 << (lanes.BITS - some)
-                add(shifted, (symbols[:, part][shifted] & ((1 << some) - 1)) * unit, unit)
-                which = escaped[:, part]
-                for half in (high[:, part][which] >> 16, high[:, part][which]):
-                    add(which, half & 0xFFFF, np.ones(half.size, np.int64))
-        at += number
-
-
-def _lanes_of(step: Step, start: int, count: int, lane_count: int) -> np.ndarray:
-    """The first sample of a step has the lane of its row, the others those that follow."""
-    return (step.rows[0] + start + np.arange(count)) % lane_count
-
-
-def _next(coder: lanes.Decoder, front: Front, offsets: np.ndarray, lane_count: int,
-          tables: Tables) -> np.ndarray:
-    found = [_next_part(coder, _places(front, part, offsets, lane_count), tables).reshape(
-        len(offsets), -1) for part in _parts(front, lane_count)]
-    return found[0] if len(found) == 1 else np.concatenate(found, 1)
-
-
-def _next_part(coder: lanes.Decoder, places: tuple[np.ndarray, ...], tables: Tables) -> np.ndarray:
-    tile, lane, row, fraction, shift = places
-    symbols, low, frequency = tables.find(coder.places(tile, lane), row, fraction)
-    coder.advance(tile, lane, low, frequency)
-    escapes = np.flatnonzero(tables.is_escape(symbols, row))
-    lows = np.zeros(len(symbols), np.int64)
-    if shift.any():
-        at = np.flatnonzero(shift)
-        unit = 1 << (lanes.BITS - shift[at])
-        place = coder.places(tile[at], lane[at])
-        lows[at] = place // unit
-        coder.advance(tile[at], lane[at], place - place % unit, unit)
-    if escapes.size:
-        halves = []
-        for _ in range(2):
-            halves.append(coder.places(tile[escapes], lane[escapes]))
-            coder.advance(tile[escapes], lane[escapes], halves[-1], np.ones(escapes.size, np.int64))
-        symbols[escapes] = (halves[0] << 16 | halves[1]).astype(np.uint32).view(np.int32)
-    return (symbols << shift) + lows
-
-
-def _parts(front: Front, lane_count: int) -> list[slice]:
-    """The samples of a step, as many at once as there are lanes."""
-    return [slice(at, at + lane_count) for at in range(0, front.centre.shape[1], lane_count)]
-
-
-def _places(front: Front, part: slice, offsets: np.ndarray, lane_count: int
-            ) -> tuple[np.ndarray, ...]:
-    """Of some samples of a step, one tile after the other: tile, lane, row, fraction, shift."""
-    scale, tail, fraction = (a[:, part] for a in (front.scale, front.tail, front.fraction))
-    count, number = scale.shape
-    row, fraction, shift = exact_tables.table(scale + offsets[:, None], tail, fraction)
-    lane = _lanes_of(front.step, part.start, number, lane_count)
-    return (np.repeat(np.arange(count), number), np.tile(lane, count),
-            row.ravel(), fraction.ravel(), shift.ravel())
-
-
-def _best_offsets(told: np.ndarray, shape: tuple[int, ...], tables: Tables) -> np.ndarray:
-    """What to add to all scales of a channel, for each tile: judged by some steps."""
-    sizes = np.array([len(step.rows) for step in steps(*shape[1:4])])
-    every = max(1, told[0].size // (JUDGED * shape[0]))
-    some = np.repeat(np.arange(len(sizes)) % every == 0, sizes)
-    scale, tail, fraction, symbols = told[:, :, some]
-
-    def bits(offset: int) -> np.ndarray:
-        row, part, shift = exact_tables.table(scale + offset, tail, fraction)
-        high = symbols >> shift
-        _, frequency = tables.interval(high, row, part)
-        return (shift - np.log2(frequency) + 32 * tables.is_escape(high, row)).sum(1)
-    return np.array(OFFSETS)[np.argmin([bits(offset) for offset in OFFSETS], 0)]
 
 
 # ---- side information

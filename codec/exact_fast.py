@@ -11,9 +11,10 @@ import numpy as np
 
 from codec import lanes
 from codec.exact_loops import walk
+from codec.exact_symbol_loops import encode
 from codec.models import exact, exact_tables
 from codec.models.exact import Corrector, Known, Setting
-from codec.models.exact_planes import CROSS, OWN, PLUS, SLOPE, Skewed
+from codec.models.exact_planes import CROSS, OWN, PLUS, SLOPE, Skewed, Step
 from codec.models.exact_tables import Tables
 
 
@@ -23,8 +24,8 @@ def predict(samples: np.ndarray, setting: Setting, network: Corrector
     and scale, tail, fraction and symbol of each, in coding order: int32 [4, T, D * h * w]."""
     tiles, planes, height, width = samples.shape
     told = np.zeros([4, tiles, planes * height * width], np.int32)
-    known = _walk(samples.shape, setting, network, samples.astype(np.int32), told, _NOTHING, 1,
-                  np.zeros(tiles, np.int64), _NO_TABLES)
+    known = _walk(samples.shape, setting, network, samples.astype(np.int32), told, NOTHING, 1,
+                  np.zeros(tiles, np.int64), NO_TABLES)
     return known, told
 
 
@@ -35,9 +36,24 @@ def decode(shape: tuple[int, ...], setting: Setting, network: Corrector, decoder
                  decoder.state, lane_count, offsets.astype(np.int64), (*tables.rows, tables.first))
 
 
+def streams(told: list[np.ndarray], steps: list[Step], lane_count: int, tables: Tables
+            ) -> list[bytes]:
+    """As `exact_symbols.streams`."""
+    sizes = np.array([len(step.rows) for step in steps], np.int64)
+    firsts = np.array([step.rows[0] for step in steps], np.int64)
+    words, out = np.empty(4 * sum(one.shape[2] for one in told), np.uint16), []
+    for tile in range(told[0].shape[1]):
+        states, used = np.full(lane_count, lanes.LEAST, np.uint64), 0
+        for one in told[::-1]:
+            used = encode(one[:, tile], sizes, firsts, lane_count, (*tables.rows, tables.first),
+                          states, words, used)
+        out.append(lanes.packed(states) + words[:used][::-1].astype("<u2").tobytes())
+    return out
+
+
 _NONE = np.zeros([1, 1, 1, 1], np.int32)
-_NOTHING = tuple(np.zeros(1, kind) for kind in (np.uint64, np.uint64, np.int64, np.int64))
-_NO_TABLES = (*(np.zeros(1, np.int64) for _ in range(3)), np.zeros([1, 1], np.int16))
+NOTHING = tuple(np.zeros(1, kind) for kind in (np.uint64, np.uint64, np.int64, np.int64))
+NO_TABLES = (*(np.zeros(1, np.int64) for _ in range(3)), np.zeros([1, 1], np.int16))
 
 
 def _walk(shape: tuple[int, ...], setting: Setting, network: Corrector, samples: np.ndarray,
@@ -59,18 +75,18 @@ def _walk(shape: tuple[int, ...], setting: Setting, network: Corrector, samples:
          tuple(part.errors.values.reshape(-1) for part in seen), which, shape, taps,
          tuple(part.astype(np.int64) for part in setting.linear),
          _NONE if setting.base is None else setting.base.astype(np.int32), numbers,
-         _layers(network, len(crosses)), samples, told, *state, lane_count, offsets, tables)
+         layers(network, exact.inputs(len(crosses))), samples, told, *state, lane_count, offsets,
+         tables)
     return known
 
 
-def _layers(network: Corrector, crosses: int) -> Any:
-    """Kernel, bias, shift and ends of each layer.
+def layers(network: Corrector, inputs: int) -> Any:
+    """Kernel, bias, shift and ends of each layer of a network that sees so much.
 
     Raises:
         ValueError: if they do not fit one another: compiled loops check no index.
     """
-    kernels, inputs = [layer.kernel for layer in network.layers], exact.inputs(crosses)
-    sizes = [kernel.shape for kernel in kernels]
+    sizes = [layer.kernel.shape for layer in network.layers]
     fit = len(sizes) == 3 and sizes == [
         (inputs, sizes[0][1]), (sizes[0][1], sizes[1][1]), (sizes[1][1] + inputs, exact.OUTPUTS)]
     if not fit:

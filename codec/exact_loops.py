@@ -1,15 +1,12 @@
-"""Exact coding in loops that numba compiles: sample by sample what `models.exact`, `exact_tables`
-and `lanes` do by arrays. These are the definition; tests hold this to them, to the bit.
+"""Exact coding in loops that numba compiles: sample by sample what `models.exact` does by arrays.
+That is the definition; tests hold this to it, to the bit.
 """
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from numba import njit
 
-from codec import lanes
+from codec.exact_symbol_loops import clip, decode, jit, rows_of_tables
 from codec.models import exact, exact_tables
 from codec.models.exact_planes import CROSS, LAG, OWN, PLUS, REACH, SLOPE
 
@@ -17,23 +14,15 @@ LOG = exact.LOG.astype(np.int64)
 AROUND, WAYS = np.array(exact.AROUND), np.array(exact.WAYS)
 OWN_COUNT, CROSS_COUNT, PLUS_COUNT = len(OWN), len(CROSS), len(PLUS)
 NEAREST, NEAR, ERRORS, FURTHER = exact.NEAREST, exact.NEAR, exact.ERRORS, exact.FURTHER
-MOST_SCALE = exact_tables.SCALES - 1 + exact_tables.PER_OCTAVE * exact_tables.MOST_SHIFT
-
-_jit: Any = njit(nogil=True, cache=True)
 
 
-@_jit
-def _clip(value, low, high):
-    return min(max(value, low), high)
-
-
-@_jit
-def _log(a):
+@jit
+def log(a):
     return LOG[min(a >> 8, 4095)] + 96 if a >= 4096 else LOG[a]
 
 
-@_jit
-def _layer(x, count, layer, out):
+@jit
+def layer(x, count, layer, out):
     """A layer of whole numbers, of which it sees so many."""
     kernel, bias, shift, clip = layer
     outputs = len(bias)
@@ -46,7 +35,7 @@ def _layer(x, count, layer, out):
         out[j] = min(max(out[j] >> shift[j], clip[0]), clip[1])
 
 
-@_jit
+@jit
 def _first_value(S, seen, place, places, crosses, offsets, weights, by, busy, row, column, depth,
                  own, parts):
     """The linear prediction in 1/64; own and parts are left with its inputs."""
@@ -95,10 +84,10 @@ def _first_value(S, seen, place, places, crosses, offsets, weights, by, busy, ro
     most = np.int64(1) << (depth + exact.MEAN_BITS)
     for i in range(OWN_COUNT):
         own[i] += level
-    return _clip(value, -most, most)
+    return clip(value, -most, most)
 
 
-@_jit
+@jit
 def _describe(E, errors, place, places, crosses, offsets, guess, own, x):
     """The inputs of the network but the last two; returns the block exponent."""
     of_own, _, of_plus = offsets
@@ -121,8 +110,8 @@ def _describe(E, errors, place, places, crosses, offsets, guess, own, x):
             mistakes += abs(error)
         else:
             others += abs(error)
-    x[split], x[split + 1] = _log(near), _log(further)
-    x[split + 2], x[split + 3] = _log(mistakes), _log(others)
+    x[split], x[split + 1] = log(near), log(further)
+    x[split + 2], x[split + 3] = log(mistakes), log(others)
     at = NEAR + ERRORS
     for k in range(crosses):
         cross, around = errors[k], np.int64(0)
@@ -131,7 +120,7 @@ def _describe(E, errors, place, places, crosses, offsets, guess, own, x):
             if i:
                 around += abs(x[at + i])
         peak = max(peak, abs(x[at]))
-        x[split + 4 + 2 * k], x[split + 5 + 2 * k] = _log(abs(x[at])), _log(around)
+        x[split + 4 + 2 * k], x[split + 5 + 2 * k] = log(abs(x[at])), log(around)
         at += PLUS_COUNT
     e = 0
     while peak >> e >= 8:
@@ -139,82 +128,11 @@ def _describe(E, errors, place, places, crosses, offsets, guess, own, x):
     for i in range(split):
         x[i] = (x[i] << 4) >> e
     for i in range(split + 4 + 2 * crosses):
-        x[i] = _clip(x[i], -exact.INPUT_MAX, exact.INPUT_MAX)
+        x[i] = clip(x[i], -exact.INPUT_MAX, exact.INPUT_MAX)
     return e
 
 
-@_jit
-def _below(whole, middle, reach, symbol, fraction):
-    rank = symbol + reach
-    if rank <= 0:
-        return np.int64(0)
-    return whole[middle + exact_tables.FRACTION * symbol - fraction
-                 - exact_tables.FRACTION // 2] + rank
-
-
-@_jit
-def _above(whole, middle, reach, symbol, fraction):
-    if symbol >= reach + 1:
-        return np.int64(exact_tables.TOTAL)
-    return _below(whole, middle, reach, symbol + 1, fraction)
-
-
-@_jit
-def _advance(states, words, at, ends, tile, lane, low, frequency):
-    state = states[lane]
-    state = np.uint64(frequency) * (state >> np.uint64(16)) + (
-        state & np.uint64(0xFFFF)) - np.uint64(low)
-    if state < np.uint64(lanes.LEAST):
-        state = (state << np.uint64(16)) | words[min(at[tile], ends[tile] - 1)]
-        at[tile] += 1
-    states[lane] = state
-
-
-@_jit
-def _decode(rows, fractions, shifts, symbols, start, stop, first_lane, tile, states, words, at,
-            ends, lane_count, tables):
-    """The symbols of some samples of a step, in as many lanes."""
-    whole, middles, reaches, first = tables
-    escaped = 0
-    for i in range(start, stop):
-        lane = tile * lane_count + (first_lane + i) % lane_count
-        row, fraction = rows[i], fractions[i]
-        place = np.int64(states[lane] & np.uint64(0xFFFF))
-        symbol = np.int64(first[row, place >> 6])
-        middle, reach = middles[row], reaches[row]
-        low = _below(whole, middle, reach, symbol, fraction)
-        high = _above(whole, middle, reach, symbol, fraction)
-        while high <= place:
-            symbol += 1
-            low, high = high, _above(whole, middle, reach, symbol, fraction)
-        _advance(states, words, at, ends, tile, lane, low, high - low)
-        symbols[i] = symbol
-        escaped += int(abs(symbol) > reach)
-    for i in range(start, stop):
-        if shifts[i] > 0:
-            lane = tile * lane_count + (first_lane + i) % lane_count
-            unit = np.int64(1) << (lanes.BITS - shifts[i])
-            place = np.int64(states[lane] & np.uint64(0xFFFF))
-            _advance(states, words, at, ends, tile, lane, place - place % unit, unit)
-            shifts[i] += (place // unit) << 8               # kept above the shift
-    if escaped:
-        for half in range(2):
-            for i in range(start, stop):
-                if abs(symbols[i]) > reaches[rows[i]] or shifts[i] >= np.int64(1) << 40:
-                    lane = tile * lane_count + (first_lane + i) % lane_count
-                    place = np.int64(states[lane] & np.uint64(0xFFFF))
-                    _advance(states, words, at, ends, tile, lane, place, np.int64(1))
-                    if half == 0:
-                        shifts[i] |= np.int64(1) << 40      # its upper half is known
-                        symbols[i] = place
-                    else:
-                        shifts[i] ^= np.int64(1) << 40
-                        symbols[i] = np.int64(np.int32(symbols[i] << 16 | place))
-    for i in range(start, stop):
-        symbols[i] = (symbols[i] << (shifts[i] & 255)) + (shifts[i] >> 8)
-
-
-@_jit
+@jit
 def _put(values, place, stride, row, column, height, width, found):
     """A sample, and what it is around its plane: see `Skewed.put`."""
     values[place] = found
@@ -231,7 +149,7 @@ def _put(values, place, stride, row, column, height, width, found):
         values[place + SLOPE * stride + 1] = found
 
 
-@_jit
+@jit
 def _predict(own_planes, seen, seen_errors, which, place, plane, row, column, tile, offsets,
              linear, base, high, numbers, layers, scratch):
     """Of a sample: its guess, floor, centre, scale, tail and fraction."""
@@ -251,41 +169,28 @@ def _predict(own_planes, seen, seen_errors, which, place, plane, row, column, ti
     shown = guess >> (depth - 8) if depth > 8 else guess << (8 - depth)
     if not has_base:
         shown -= 128
-    x[inputs - 2] = _clip(shown, -exact.INPUT_MAX, exact.INPUT_MAX)
+    x[inputs - 2] = clip(shown, -exact.INPUT_MAX, exact.INPUT_MAX)
     x[inputs - 1] = min(of_bound, exact.INPUT_MAX)
     for i in range(inputs):
         narrow[i] = x[i]
         mixed[wide + i] = x[i]
-    _layer(narrow, inputs, layers[0], hidden)
-    _layer(hidden, wide, layers[1], mixed)
-    _layer(mixed, wide + inputs, layers[2], answer)
+    layer(narrow, inputs, layers[0], hidden)
+    layer(hidden, wide, layers[1], mixed)
+    layer(mixed, wide + inputs, layers[2], answer)
     floor, top = np.int64(0), (np.int64(1) << depth) - 1
     if has_base:
         floor = -np.int64(base[tile, plane, row, column])
     mean = value + (np.int64(answer[0]) << e)
-    mean = _clip(mean, floor << exact.MEAN_BITS, (floor + top) << exact.MEAN_BITS)
+    mean = clip(mean, floor << exact.MEAN_BITS, (floor + top) << exact.MEAN_BITS)
     centre = (mean + 32) >> exact.MEAN_BITS
     fraction = ((mean - (centre << exact.MEAN_BITS) + 2) >> 2) + bound
-    scale = (_clip(np.int64(answer[1]), 0, exact.HIGHEST_INDEX)
+    scale = (clip(np.int64(answer[1]), 0, exact.HIGHEST_INDEX)
              + exact_tables.PER_OCTAVE * e - finer)
-    tail = _clip(np.int64(answer[2]), 0, len(exact_tables.TAILS) - 1)
+    tail = clip(np.int64(answer[2]), 0, len(exact_tables.TAILS) - 1)
     return guess, floor, centre, scale, tail, fraction // (2 * bound + 1)
 
 
-@_jit
-def _rows_of_tables(scales, tails, fractions, shifts, count, offset):
-    """See `exact_tables.table`: rows take the place of scales."""
-    for i in range(count):
-        scale = _clip(scales[i] + offset, 0, MOST_SCALE)
-        shift = max(0, (scale - exact_tables.SCALES + exact_tables.PER_OCTAVE)
-                    // exact_tables.PER_OCTAVE)
-        scales[i] = len(exact_tables.TAILS) * (scale - exact_tables.PER_OCTAVE * shift) + tails[i]
-        shifts[i] = shift
-        if shift > 0:
-            fractions[i] = 0
-
-
-@_jit
+@jit
 def _step(time, shape, tile, kept):
     """The samples of a step: their planes, rows, columns and places; and how many they are."""
     tiles, planes, height, width = shape
@@ -303,7 +208,7 @@ def _step(time, shape, tile, kept):
     return count
 
 
-@_jit
+@jit
 def walk(own_planes, seen, seen_errors, which, shape, offsets, linear, base, numbers, layers,
           source, told, states, words, at, ends, lane_count, shifts_of, tables):
     """All samples of a channel, of one tile after the other."""
@@ -335,13 +240,13 @@ def walk(own_planes, seen, seen_errors, which, shape, offsets, linear, base, num
                     told[2, tile, done + i], told[3, tile, done + i] = fractions[i], symbols[i]
                 done += count
             else:
-                _rows_of_tables(scales, tails, fractions, shifts, count, shifts_of[tile])
+                rows_of_tables(scales, tails, fractions, shifts, count, shifts_of[tile])
                 for start in range(0, count, lane_count):
-                    _decode(scales, fractions, shifts, symbols, start,
+                    decode(scales, fractions, shifts, symbols, start,
                             min(count, start + lane_count), rows[0], tile, states, words, at,
                             ends, lane_count, tables)
             for i in range(count):
-                found = _clip(centres[i] + symbols[i] * (2 * bound + 1), floors[i],
+                found = clip(centres[i] + symbols[i] * (2 * bound + 1), floors[i],
                               floors[i] + (np.int64(1) << depth) - 1)
                 _put(own_planes[0], places[i], stride, rows[i], columns[i], height, width, found)
                 _put(own_planes[1], places[i], stride, rows[i], columns[i], height, width,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 import zlib
+from types import ModuleType
 from typing import NamedTuple
 
 import numpy as np
@@ -33,34 +34,35 @@ class Bound(NamedTuple):
         return bitstream.varint(self.max_error) + bytes([self.depth, self.channels, self.coder])
 
     @classmethod
-    def unpack(cls, payload: bytes | None) -> Bound:
+    def unpack(cls, payload: bytes | None, most_channels: int = 4) -> Bound:
         try:
             error, at = bitstream.read_varint(payload or b"", 0)
             bound = cls(error, *payload[at:])               # type: ignore[index]
         except (IndexError, TypeError):
             raise CodecError("damaged: the error bound cannot be read", "damaged") from None
-        if not (error < 1 << 15 and 1 <= bound.depth <= DEEPEST and 1 <= bound.channels <= 4
-                and bound.coder in (OWN, WEBP)):
+        if not (error < 1 << 15 and 1 <= bound.depth <= DEEPEST
+                and 1 <= bound.channels <= most_channels and bound.coder in (OWN, WEBP)):
             raise CodecError("damaged: the error bound holds impossible values", "damaged")
         return bound
 
 
 def encode(tiles: np.ndarray, numbers: list[int], header: Header, bound: Bound,
-           predictor: Predictor) -> list[bytes]:
-    """Tiles uint [T, D, h, w, C], with their numbers -> their sections' payloads."""
-    payloads, shown = exact.encode(tiles, bound.depth, bound.max_error, predictor)
+           predictor: Predictor, coder: ModuleType = exact) -> list[bytes]:
+    """Tiles uint [T, D, h, w, C], with their numbers -> their sections' payloads; coder: what turns
+    such tiles into bytes."""
+    payloads, shown = coder.encode(tiles, bound.depth, bound.max_error, predictor)
     return [struct.pack("<I", checksum(header, bound, number, tile)) + payload
             for number, tile, payload in zip(numbers, shown, payloads)]
 
 
 def decode(payloads: list[bytes], numbers: list[int], shape: tuple[int, ...], header: Header,
-           bound: Bound, predictor: Predictor) -> np.ndarray:
+           bound: Bound, predictor: Predictor, coder: ModuleType = exact) -> np.ndarray:
     """The other way round: tiles of a shape [D, h, w].
 
     Raises:
         CodecError: if they are not those that were written.
     """
-    tiles, sound = exact.decode([payload[4:] for payload in payloads], (*shape, bound.channels),
+    tiles, sound = coder.decode([payload[4:] for payload in payloads], (*shape, bound.channels),
                                 bound.depth, bound.max_error, predictor)
     for number, tile, whole, payload in zip(numbers, tiles, sound, payloads):
         if not whole:

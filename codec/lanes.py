@@ -56,9 +56,13 @@ class Encoder:
         word = np.concatenate(words[::-1] or [np.empty(0, "<u2")])
         order = np.argsort(owner, kind="stable")
         ends = np.cumsum(np.bincount(owner, minlength=self._tiles))
-        heads = states.astype("<u8").view(np.uint8).reshape(self._tiles, self._lanes, 8)
-        return [heads[i, :, :STATE_BYTES].tobytes() + word[order[start:end]].tobytes()
-                for i, (start, end) in enumerate(zip([0, *ends[:-1]], ends))]
+        return [packed(of_tile) + word[order[start:end]].tobytes() for of_tile, start, end in zip(
+            states.reshape(self._tiles, -1), [0, *ends[:-1]], ends)]
+
+
+def packed(states: np.ndarray) -> bytes:
+    """What a stream begins with."""
+    return states.astype("<u8").view(np.uint8).reshape(-1, 8)[:, :STATE_BYTES].tobytes()
 
 
 class Decoder:

@@ -1,4 +1,4 @@
-"""Lossless and bounded-error coding of volumes, ours and what people use, on a folder of them.
+"""Lossless and bounded-error coding of volumes and signals, ours and what people use, on a folder.
 
     python -m codec.eval.exact_volumes VOLUMES... [--bounds 0,1,4] [--shares 0.1%,0.01%]
 
@@ -6,16 +6,20 @@ Whole numbers are coded without loss and within bounds, floats within shares of 
 Every file is decoded again and compared: bits a sample, seconds, and the largest error found.
 Rivals by imagecodecs: JPEG XL and JPEG 2000 (lossless) and JPEG-LS slice by slice, SZ3 (of whole
 numbers its bound widened to just below the next one) and ZFP (the largest tolerance that keeps the
-bound) as they take volumes; gzip and zstd of the samples' bytes.
+bound) as they take volumes; gzip and zstd of the samples' bytes. By soundfile FLAC, level 8, of
+signals that it takes.
 """
 
 from __future__ import annotations
 
 import argparse
 import gzip
+import io
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -23,20 +27,22 @@ import codec
 from codec import media
 
 Coder = Callable[[np.ndarray, float], tuple[int, np.ndarray]]   # samples, bound -> bytes, shown
+Takes = Callable[[np.ndarray, float], bool]     # whether it does
 
 
 def volumes(given: list[str]) -> list[Path]:
-    """The volume files of folders, or files, in the order of their names."""
-    suffixes = media.module("volume").SUFFIXES
+    """The files of volumes and signals of folders, or files, in the order of their names."""
+    suffixes = media.module("volume").SUFFIXES | media.module("signal").SUFFIXES
     return sorted(path for name in given for path in (
         [Path(name)] if Path(name).is_file() else Path(name).iterdir())
         if any(path.name.lower().endswith(suffix) for suffix in suffixes))
 
 
-def coders(model: str | None) -> dict[str, tuple[Coder, Callable[[np.ndarray, float], bool]]]:
-    """By name those that are there, and whether one takes samples with a bound."""
+def coders(value: Any, model: str | None) -> dict[str, tuple[Coder, Takes]]:
+    """By name those that are there, and whether one takes samples of a volume or signal with a
+    bound."""
     def ours(samples: np.ndarray, bound: float) -> tuple[int, np.ndarray]:
-        blob = codec.compress(codec.Volume(samples), max_error=bound, model=model)
+        blob = codec.compress(value.stripped(), max_error=bound, model=model)
         return len(blob), codec.decompress(blob, model=model).samples
 
     def packed(pack, unpack) -> Coder:
@@ -49,6 +55,10 @@ def coders(model: str | None) -> dict[str, tuple[Coder, Callable[[np.ndarray, fl
     lossy = lambda samples, bound: bound > 0                                    # noqa: E731
     found = {"codec": (ours, lambda samples, bound: True),
              "gzip": (packed(lambda b: gzip.compress(b, 9), gzip.decompress), lossless)}
+    if value.medium == "signal":
+        with suppress(ImportError):
+            found["FLAC 8"] = (_flac(), lambda samples, bound: lossless(
+                samples, bound) and samples.shape[1] <= 8 and value.bits <= 24)
     try:
         import imagecodecs as ic
     except ImportError:
@@ -59,12 +69,26 @@ def coders(model: str | None) -> dict[str, tuple[Coder, Callable[[np.ndarray, fl
         "JPEG 2000": (lambda a, e: ic.jpeg2k_encode(a, reversible=True), ic.jpeg2k_decode,
                       lossless),
         "JPEG-LS": (lambda a, e: ic.jpegls_encode(a, level=int(e)), ic.jpegls_decode, whole)}
-    for name, (encode, decode, takes) in sliced.items():
-        found[name] = (_by_slices(encode, decode), takes)
+    if value.medium != "signal":
+        for name, (encode, decode, takes) in sliced.items():
+            found[name] = (_by_slices(encode, decode), takes)
     found["zstd 19"] = (packed(lambda b: ic.zstd_encode(b, 19), ic.zstd_decode), lossless)
     found["SZ3"] = (_sz3(ic), lossy)
     found["ZFP"] = (_zfp(ic), lossy)
     return found
+
+
+def _flac() -> Coder:
+    import soundfile
+
+    def code(samples: np.ndarray, bound: float) -> tuple[int, np.ndarray]:
+        bits = 24 if max(-int(samples.min()), int(samples.max()) + 1) > 1 << 15 else 16
+        out = io.BytesIO()
+        soundfile.write(out, samples.astype(np.int32) << (32 - bits), 44100, format="FLAC",
+                        subtype=f"PCM_{bits}", compression_level=1.0)
+        shown, _ = soundfile.read(io.BytesIO(out.getvalue()), dtype="int32", always_2d=True)
+        return len(out.getvalue()), shown >> (32 - bits)
+    return code
 
 
 def _by_slices(encode, decode) -> Coder:
@@ -123,10 +147,11 @@ def measure(paths: list[Path], bounds: list[float], shares: list[str], model: st
     Raises:
         ValueError: if a decoded sample of ours is further off than the bound.
     """
-    rows, known = [], coders(model)
+    rows = []
     for path in paths:
         with codec.opened(path) as value:
-            samples = np.asarray(value.samples)
+            value = value.in_memory()
+        samples, known = np.asarray(value.samples), coders(value, model)
         floats = samples.dtype.kind == "f"
         for wish in shares if floats else bounds:
             bound = (float(wish[:-1]) / 100 * float(np.nanmax(samples) - np.nanmin(samples))

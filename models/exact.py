@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from typing import NamedTuple
 
 import numpy as np
@@ -68,6 +68,7 @@ def log2x12(a: np.ndarray) -> np.ndarray:
     return LOG.take(a)
 
 
+@lru_cache
 def bound_log(bound: int, steps: int) -> int:
     """steps * log2(2 bound + 1), rounded, in exact integers.
 
@@ -160,7 +161,6 @@ def sweep(shape: tuple[int, ...], setting: Setting, network: Callable, code: Cod
     linear = np.moveaxis(setting.linear.weights, 3, 0).astype(np.int64)
     linear = linear.reshape(len(linear), -1)                    # [weights, T * D * SETS]
     top, step, of_bound = (1 << setting.depth) - 1, 2 * bound + 1, bound_log(bound, 16)
-    finer = bound_log(bound, PER_OCTAVE)
     for here in steps(*shape[1:]):
         places = known.samples.places(here)
         there = [cross.known.samples.places(here, cross.planes[here.planes]) for cross in crosses]
@@ -176,20 +176,29 @@ def sweep(shape: tuple[int, ...], setting: Setting, network: Callable, code: Cod
         x[-1] = min(of_bound, INPUT_MAX)
         answer = network(x.reshape(len(x), -1).T).T.reshape(OUTPUTS, *e.shape)
         floor = _floor(setting, here, e.shape)
-        mean = first_value + (answer[0].astype(np.int64) << e)
-        mean = np.minimum(np.maximum(mean, floor << MEAN_BITS), (floor + top) << MEAN_BITS)
-        centre = (mean + 32) >> MEAN_BITS
-        fraction = (mean - (centre << MEAN_BITS) + 2) >> 2
-        fraction = (fraction + bound) // step
-        index = np.minimum(np.maximum(answer[1], 0), HIGHEST_INDEX) + PER_OCTAVE * e - finer
-        tail = np.minimum(np.maximum(answer[2], 0), len(TAILS) - 1)
-        coded = code(Front(here, centre, index, tail, fraction))
-        found = np.minimum(np.maximum(centre + coded * step, floor), floor + top).astype(np.int32)
+        front = distribution(here, first_value, answer, e, floor, top, bound)
+        found = np.minimum(np.maximum(front.centre + code(front) * step, floor), floor + top
+                           ).astype(np.int32)
         if seen:
             seen(here, x, e, first_value)
         known.samples.put(here, places, found)
         known.errors.put(here, places, found - guess)
     return known
+
+
+def distribution(step: Step, value: np.ndarray, answer: np.ndarray, e: np.ndarray,
+                 floor: np.ndarray, top: int, bound: int) -> Front:
+    """What a network's answer [3, T, n], in units of 2**e, says of samples: value, in 1/64, is what
+    it corrects; they lie in floor..floor + top."""
+    mean = value + (answer[0].astype(np.int64) << e)
+    mean = np.minimum(np.maximum(mean, floor << MEAN_BITS), (floor + top) << MEAN_BITS)
+    centre = (mean + 32) >> MEAN_BITS
+    fraction = (mean - (centre << MEAN_BITS) + 2) >> 2
+    fraction = (fraction + bound) // (2 * bound + 1)
+    index = np.minimum(np.maximum(answer[1], 0), HIGHEST_INDEX) + PER_OCTAVE * e - bound_log(
+        bound, PER_OCTAVE)
+    tail = np.minimum(np.maximum(answer[2], 0), len(TAILS) - 1)
+    return Front(step, centre, index, tail, fraction)
 
 
 def crosses_of(known: Known, setting: Setting, planes: int) -> list[Cross]:
@@ -329,7 +338,7 @@ class Corrector:
 @dataclass(frozen=True)
 class Predictor:
     """The exact half of a model for lossless coding: tables, and a network for planes that see no,
-    one and two others: inputs int [N, inputs] -> int32 [N, 3]."""
+    one and two others (of signals, one for all): inputs int [N, inputs] -> int32 [N, 3]."""
 
     tables: Tables
     networks: tuple[IntegerNetwork, ...]
@@ -345,7 +354,8 @@ class Predictor:
 
     @classmethod
     def from_arrays(cls, arrays: dict[str, np.ndarray]) -> Predictor:
+        count = len({key.partition("/")[0] for key in arrays}) - 1
         networks = tuple(IntegerNetwork.from_arrays(
             {key.partition("/")[2]: value for key, value in arrays.items()
-             if key.startswith(f"network_{i}/")}) for i in range(3))
+             if key.startswith(f"network_{i}/")}) for i in range(count))
         return cls(Tables(arrays["tables/reaches"], arrays["tables/sixteenths"]), networks)

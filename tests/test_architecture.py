@@ -17,6 +17,7 @@ FOLDERS = {"codec": "codec", "codec.models": "models", "codec.eval": "eval"}
 HEAVY = {"tensorflow", "tensorflow_compression", "tensorflow_probability"}
 FROM_MODELS = {"codec.models", "codec.models.errors", "codec.models.zoo", "codec.models.coding",
                "codec.models.exact", "codec.models.exact_fitting", "codec.models.exact_planes",
+               "codec.models.exact_signal", "codec.models.exact_signal_fitting",
                "codec.models.exact_tables", "codec.models.exact_walk",
                "codec.models.ms_ssim", "codec.models.requirements", "codec.models.ssimulacra2"}
 

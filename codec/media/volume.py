@@ -4,8 +4,8 @@
     sections -> tiles -> whole numbers -> values -> file
 
 Axes are put in an order, [stacks, planes, height, width]: every plane sees those before it in its
-stack. `volume_file` is what happens between files and values, `volume_numbers` between values and
-whole numbers. Slabs are so many planes that memory is bounded; each is coded by itself.
+stack. `volume_file` is what happens between files and values, `codec.whole_numbers` between values
+and whole numbers. Slabs are so many planes that memory is bounded; each is coded by itself.
 """
 
 from __future__ import annotations
@@ -21,20 +21,20 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from codec import bitstream, exact, exact_tiles, files, parallel, windows
+from codec import bitstream, exact, exact_tiles, files, parallel, whole_numbers, windows
 from codec.bands import Bands
 from codec.bitstream import Header, Section, Unit
 from codec.engines import Engine
 from codec.exact_tiles import OWN, Bound
-from codec.media import volume_numbers
 from codec.media.volume_dicom import is_series
-from codec.media.volume_file import SUFFIXES, pack_around, read, recognises, unpack_around
-from codec.media.volume_numbers import Numbers
+from codec.media.volume_file import SUFFIXES, read, recognises
 from codec.media.volume_value import FORMS, Volume
 from codec.media.volume_writing import write, write_folder
 from codec.models.errors import CodecError
 from codec.models.exact import Predictor
 from codec.rate_control import Target
+from codec.raw_files import pack_around, unpack_around
+from codec.whole_numbers import Numbers
 from codec.windows import Box
 
 __all__ = ["DEFAULT_SUFFIX", "EXACT", "KINDS", "MODELS", "SUFFIXES", "Volume", "compare",
@@ -98,7 +98,7 @@ def compress(volume: Volume, target: Target, engine: Engine) -> Iterator[Section
         CodecError: if its samples cannot keep the bound that is given.
     """
     assert target.max_error is not None         # there is no model for anything else
-    numbers = volume_numbers.choose(volume.samples, target.max_error)
+    numbers = whole_numbers.choose(volume.samples, target.max_error)
     plan = _plan(volume, numbers, engine)
     if plan.order not in (ORDERS[0][0], ORDERS[1][0]):      # these go through a file once
         volume = replace(volume, samples=np.asarray(volume.samples))
@@ -108,7 +108,7 @@ def compress(volume: Volume, target: Target, engine: Engine) -> Iterator[Section
     yield Section(bitstream.HEADER, header.pack())
     if volume.around:
         yield Section(bitstream.AROUND, pack_around(volume.around))
-    yield from volume_numbers.pack(numbers, {
+    yield from whole_numbers.pack(numbers, {
         "order": plan.order, "slab": plan.slab, "form": volume.form, "channels": volume.channels})
     yield Section(bitstream.BOUND, bound.pack())
 
@@ -192,7 +192,7 @@ def _whole(volume: Volume, numbers: Numbers, plan: Plan, box: Box) -> np.ndarray
 def learned(volume: Volume) -> list[np.ndarray]:
     """The whole numbers [*axes, C] that a model learns from: of floats within two bounds."""
     floats = np.dtype(volume.samples.dtype).kind == "f"
-    return [volume_numbers.choose(volume.samples, bound).whole(volume.array)
+    return [whole_numbers.choose(volume.samples, bound).whole(volume.array)
             for bound in (("0.1%", "0.01%") if floats else (0,))]
 
 
@@ -218,7 +218,7 @@ def kept_name(name: str, extras: dict[str, bytes]) -> str:
 def exactness(header: Header, extras: dict[str, bytes]) -> dict:
     """What to tell of the bound that a file keeps."""
     bound = Bound.unpack(extras.get(bitstream.BOUND))
-    numbers, told = volume_numbers.unpack(dict(extras), bound.max_error, header.size * 4)
+    numbers, told = whole_numbers.unpack(dict(extras), bound.max_error, header.size * 4)
     return {"shape": list(numbers.shape), "dtype": str(numbers.dtype), "form": told.get("form"),
             "lossless": numbers.stated == 0, "max_error": numbers.stated, "depth": bound.depth,
             "levels": None if numbers.levels is None else len(numbers.levels),
@@ -247,7 +247,7 @@ def decompress(header: Header, sections: Iterable[Section], engine: Engine,
     units = list(bitstream.units(sections, header.tiles, extras, None, bitstream.SAMPLES))
     around = unpack_around(extras.pop(bitstream.AROUND, None))
     bound = Bound.unpack(extras.pop(bitstream.BOUND, None))
-    numbers, told = volume_numbers.unpack(extras, bound.max_error, 4 * header.size)
+    numbers, told = whole_numbers.unpack(extras, bound.max_error, 4 * header.size)
     if numbers.depth != bound.depth:
         raise CodecError("damaged: its sections contradict each other", "damaged")
     plan, colours = _told_plan(header, bound, numbers, told)

@@ -20,8 +20,9 @@ from codec.bands import Bands
 from codec.bitstream import check_size
 from codec.media.volume_dicom_around import MOST_AROUND, is_plain, pack
 from codec.media.volume_dicom_series import Slice, check_alike, in_order
-from codec.media.volume_value import BAND, FORMS, Volume, first_line, needed
+from codec.media.volume_value import FORMS, Volume
 from codec.models.errors import CodecError
+from codec.raw_files import BAND, first_line, needed
 
 MAGIC, BEGINNING = b"DICM", 132         # what a file's first 132 bytes end with
 SUFFIXES = {suffix for suffix, form in FORMS.items() if form == "dicom"}

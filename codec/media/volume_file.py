@@ -10,10 +10,8 @@ from __future__ import annotations
 import gzip
 import io
 import json
-import math
 import struct
 import zipfile
-import zlib
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -21,17 +19,13 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from codec.bands import Bands
-from codec.bitstream import check_size, inflated
+from codec.bitstream import check_size
 from codec.media import volume_dicom
-from codec.media.volume_value import BAND, FORMS, Volume, first_line, needed
+from codec.media.volume_value import FORMS, Volume
 from codec.models.errors import CodecError
-
-__all__ = ["BAND", "FORMS", "SUFFIXES", "Volume", "first_line", "needed", "pack_around", "read",
-           "recognises", "unpack_around"]
+from codec.raw_files import LARGEST_HEADER, first_line, needed, of_npy, raw
 
 SUFFIXES = set(FORMS)
-LARGEST_HEADER = 1 << 24
 NUMPY, ZIP, TIFF = b"\x93NUM", b"PK\x03\x04", (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
 
@@ -103,7 +97,8 @@ def _of_file(file: BinaryIO, limit: int) -> Volume:
         unpacked: Any = gzip.GzipFile(fileobj=file)
         return replace(_of_nifti(unpacked, limit), form="nifti")
     if start == NUMPY:
-        return _of_npy(file, limit)
+        samples, around = of_npy(file, limit)
+        return Volume(samples, "npy", around)
     if start == ZIP:
         return _of_npz(file, limit)
     if start in TIFF:
@@ -114,47 +109,6 @@ def _of_file(file: BinaryIO, limit: int) -> Volume:
                      "unsupported")
 
 
-def _raw(file: Any, offset: int, shape: tuple[int, ...], dtype: np.dtype, form: str, limit: int
-         ) -> Volume:
-    """A file whose samples [*shape] begin at an offset."""
-    check_size(shape, limit)
-    if offset > LARGEST_HEADER:
-        raise CodecError(f"its samples begin at byte {offset}; allowed is {LARGEST_HEADER}",
-                         "unsupported")
-    file.seek(0)
-    before, length = file.read(offset), math.prod(shape) * dtype.itemsize
-    row = length // shape[0] if length else 0
-    end = file.seek(0, io.SEEK_END)
-    if end < offset + length:
-        raise CodecError(f"cut short: its header says {'x'.join(map(str, shape))} samples of "
-                         f"{dtype}, {length} bytes; {max(0, end - offset)} are there", "damaged")
-    file.seek(offset + length)
-    after = file.read(LARGEST_HEADER + 1)
-    if len(after) > LARGEST_HEADER:
-        raise CodecError(f"holds over {LARGEST_HEADER} bytes after its samples; allowed are fewer",
-                         "unsupported")
-
-    def make(top: int, bottom: int) -> np.ndarray:
-        file.seek(offset + top * row)
-        return np.frombuffer(file.read((bottom - top) * row), dtype).reshape(-1, *shape[1:])
-    height = max(1, BAND * shape[0] // math.prod(shape)) if math.prod(shape) else 1
-    samples: Any = Bands(shape, dtype, height, make, keep=1)
-    if math.prod(shape) <= BAND:
-        samples = make(0, shape[0])
-    return Volume(samples, form, (before, after))
-
-
-def _of_npy(file: BinaryIO, limit: int) -> Volume:
-    version = np.lib.format.read_magic(file)
-    read_header: Any = (np.lib.format.read_array_header_1_0 if version == (1, 0)
-                        else np.lib.format.read_array_header_2_0)
-    shape, fortran, dtype = read_header(file)
-    if dtype.hasobject or dtype.names:
-        raise CodecError(f"its samples are {dtype}; allowed are whole numbers and floats",
-                         "unsupported")
-    return _raw(file, file.tell(), shape[::-1] if fortran else shape or (1,), dtype, "npy", limit)
-
-
 def _of_npz(file: BinaryIO, limit: int) -> Volume:
     with zipfile.ZipFile(file) as archive:
         names = archive.namelist()
@@ -163,8 +117,8 @@ def _of_npz(file: BinaryIO, limit: int) -> Volume:
                              "unsupported")
         if archive.getinfo(names[0]).file_size > 16 * limit + LARGEST_HEADER:
             raise CodecError(f"is over {limit} samples (--max-pixels raises it)", "limit")
-        inner = _of_npy(io.BytesIO(archive.read(names[0])), limit)
-    return replace(inner, form="npz", around=(*inner.around, names[0].encode()))
+        samples, around = of_npy(io.BytesIO(archive.read(names[0])), limit)
+    return Volume(samples, "npz", (*around, names[0].encode()))
 
 
 def _of_nifti(file: Any, limit: int) -> Volume:
@@ -183,8 +137,9 @@ def _of_nifti(file: Any, limit: int) -> Volume:
     shape, dtype = header.get_data_shape(), header.get_data_dtype()
     while len(shape) > 1 and shape[-1] == 1:
         shape = shape[:-1]
-    return _raw(file, int(header.get_data_offset()), tuple(int(n) for n in shape[::-1]), dtype,
-                "nifti", limit)
+    samples, around = raw(file, int(header.get_data_offset()), tuple(int(n) for n in shape[::-1]),
+                          dtype, limit)
+    return Volume(samples, "nifti", around)
 
 
 def _of_tiff(file: BinaryIO, limit: int) -> Volume:
@@ -229,34 +184,3 @@ def _check_directories(file: BinaryIO) -> None:
         tail = file.read(struct.calcsize(link))
         at = struct.unpack(order + link, tail)[0] if len(tail) == struct.calcsize(link) else 0
     file.seek(0)
-
-
-# ---- what is around samples, as bytes
-
-def pack_around(parts: tuple[bytes, ...]) -> bytes:
-    """>>> unpack_around(pack_around((b"before", b"")), 99)
-    (b'before', b'')
-    """
-    return zlib.compress(struct.pack(f"<{len(parts) + 1}I", len(parts), *map(len, parts))
-                         + b"".join(parts), 9)
-
-
-def unpack_around(payload: bytes | None, limit: int = 3 * LARGEST_HEADER) -> tuple[bytes, ...]:
-    """CodecError if they are not what `pack_around` gives."""
-    if payload is None:
-        return ()
-    try:
-        data = inflated(payload, limit)
-        [count] = struct.unpack_from("<I", data)
-        if count > 3:
-            raise ValueError
-        lengths, out, at = struct.unpack_from(f"<{count}I", data, 4), [], 4 + 4 * count
-        for length in lengths:
-            out.append(data[at:at + length])
-            at += length
-        if at != len(data):
-            raise ValueError
-    except (ValueError, struct.error):
-        raise CodecError("damaged: what the file held besides samples cannot be read", "damaged"
-                         ) from None
-    return tuple(out)

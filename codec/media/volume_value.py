@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from types import ModuleType
 from typing import Any, ClassVar
 
 import numpy as np
 
-from codec.models.errors import CodecError
-
 FORMS = {".npy": "npy", ".npz": "npz", ".nii": "nifti", ".nii.gz": "nifti", ".tif": "tiff",
          ".tiff": "tiff", ".dcm": "dicom", ".dicom": "dicom", ".ima": "dicom"}
-BAND = 1 << 22          # samples that are read at once, about
 
 
 @dataclass(frozen=True)
@@ -61,21 +57,3 @@ class Volume:
     def stripped(self) -> Volume:
         """Without what the file held besides samples."""
         return replace(self, around=(), form="npy")
-
-
-def first_line(error: Exception) -> str:
-    return (str(error) or type(error).__name__).splitlines()[0]
-
-
-def needed(name: str) -> ModuleType:
-    """A library that reads such files.
-
-    Raises:
-        CodecError: if it is not installed.
-    """
-    from importlib import import_module
-    try:
-        return import_module(name)
-    except ImportError:
-        raise CodecError(f"reading and writing such files needs {name}: pip install 'tfci[volume]'",
-                         "missing") from None

@@ -14,10 +14,10 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from codec.bands import Bands
 from codec.media.volume_dicom_around import each_file, unpack
-from codec.media.volume_value import BAND, FORMS, Volume, first_line, needed
+from codec.media.volume_value import FORMS, Volume
 from codec.models.errors import CodecError
+from codec.raw_files import Counted, first_line, needed, npy_header, write_samples
 
 # how many pieces there are besides samples
 AROUND = {"npy": 2, "npz": 3, "nifti": 2, "tiff": 1, "dicom": 2}
@@ -36,7 +36,7 @@ def write(volume: Volume, suffix: str, file: BinaryIO) -> tuple[int, list[str]]:
     if form == "dicom" and volume.is_series:
         raise CodecError("is a DICOM series, which is written as a folder: name one without a "
                          "suffix", "usage")
-    counted, same = _Counted(file), form == volume.form and len(volume.around) == AROUND[form]
+    counted, same = Counted(file), form == volume.form and len(volume.around) == AROUND[form]
     kept = volume if same else replace(volume, around=())
     try:
         if suffix.lower().endswith(".gz"):
@@ -67,47 +67,16 @@ def write_folder(volume: Volume, folder: Path) -> tuple[int, list[str]]:
     return size, []
 
 
-class _Counted(io.RawIOBase):
-    """A file that is only written to, and how much."""
-
-    def __init__(self, file: BinaryIO):
-        self._file, self.size = file, 0
-
-    def writable(self) -> bool:
-        return True
-
-    def write(self, data) -> int:
-        count = memoryview(data).nbytes
-        self._file.write(data)
-        self.size += count
-        return count
-
-
-def _write_samples(samples: Any, file: Any) -> None:
-    rows = samples.height if isinstance(samples, Bands) else max(
-        1, BAND * len(samples) // samples.size)
-    for top in range(0, len(samples), rows):
-        file.write(np.ascontiguousarray(samples[top:top + rows]).tobytes())
-
-
 def _write_raw(volume: Volume, file: Any, header: Callable[[Any], bytes]) -> None:
     """What was before and after samples, or a new header."""
     before, after = volume.around[:2] or (header(volume.samples), b"")
     file.write(before)
-    _write_samples(volume.samples, file)
+    write_samples(volume.samples, file)
     file.write(after)
 
 
 def _write_npy(volume: Volume, file: Any) -> None:
-    _write_raw(volume, file, _npy_header)
-
-
-def _npy_header(samples: Any) -> bytes:
-    out = io.BytesIO()
-    np.lib.format.write_array_header_1_0(out, {
-        "shape": tuple(samples.shape), "fortran_order": False,
-        "descr": np.lib.format.dtype_to_descr(np.dtype(samples.dtype))})
-    return out.getvalue()
+    _write_raw(volume, file, npy_header)
 
 
 def _write_npz(volume: Volume, file: Any) -> None:

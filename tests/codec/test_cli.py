@@ -130,7 +130,7 @@ def test_wrong_usage_is_status_2(command, args):
 def test_unknown_models_and_configs(command, picture, tmp_path):
     status, _, err = command("compress", picture, "--model", "nope")
     assert status == 1 and err == ("codec: error: model 'nope' is not installed; installed: "
-                                   "exact, exact-volume, photo, photo-eyes\n")
+                                   "exact, exact-signal, exact-volume, photo, photo-eyes\n")
     status, _, err = command("train", tmp_path, "--config", "nope", "--out", tmp_path / "t")
     assert status == 1 and err == ("codec: error: config 'nope' is not known; known: "
                                    "exact, exact-volume, factorized, hyperprior, mean-scale, "
@@ -174,7 +174,7 @@ def test_info_verify_models(command, picture):
     assert set(report["sections"]) == {"H", "Z", "Y"}
     assert json.loads(command("verify", f"{picture}.tfci", "--json")[1])["symbols"] == 5 * 7 * 384
     listed = json.loads(command("models", "--json")[1])
-    assert [m["name"] for m in listed] == ["exact", "exact-volume", "photo", "photo-eyes"]
+    assert [m["name"] for m in listed] == ["exact", "exact-signal", "exact-volume", "photo", "photo-eyes"]
     costs = {m["name"]: m["kmac_per_pixel"]["decode"] for m in listed}
     assert 5 < costs["photo"] == costs["photo-eyes"] < 25 and 2 < costs["exact-volume"] < 3
     assert "photo" in command("models")[1]

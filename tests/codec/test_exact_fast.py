@@ -20,8 +20,8 @@ def predictor():
 
 def either(monkeypatch, function):
     """What a function gives without compiled loops, and with them."""
-    for module in (None, exact._compiled()):
-        monkeypatch.setattr(exact, "_fast", lambda samples, module=module: module)
+    for module in (None, exact.compiled(1 << 20)):
+        monkeypatch.setattr(exact, "compiled", lambda samples, module=module: module)
         yield function()
 
 
@@ -71,6 +71,6 @@ def test_a_network_that_does_not_fit_is_refused(predictor):
     tile = np.zeros([1, 1, 20, 20, 1], np.uint8)
     wrong = dataclasses.replace(predictor, networks=predictor.networks[::-1])
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(exact, "_fast", lambda samples: exact._compiled())
+        patch.setattr(exact, "WORTH_LOADING", 0)
         with pytest.raises(ValueError, match="do not predict from 24 inputs"):
             exact.encode(tile, 8, 0, wrong)

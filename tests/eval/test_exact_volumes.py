@@ -31,7 +31,7 @@ def test_every_coder_keeps_what_it_promises(folder):
 
 def test_ours_that_breaks_its_bound_is_an_error(folder, monkeypatch):
     bad = {"codec": (lambda samples, bound: (1, samples + 3), lambda samples, bound: True)}
-    monkeypatch.setattr(exact_volumes, "coders", lambda model: bad)
+    monkeypatch.setattr(exact_volumes, "coders", lambda value, model: bad)
     with pytest.raises(ValueError, match="off by 3; allowed is 2"):
         exact_volumes.measure([folder / "whole.npy"], [2], [])
 

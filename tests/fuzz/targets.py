@@ -5,6 +5,7 @@
     pictures    every reader of picture files
     strips      the same of files that are too large to hold
     volumes     every reader of volumes
+    signals     every reader of signals
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from PIL import Image
 
 import codec
 from codec import bitstream
-from codec.media import picture_strips, volume_file, volume_writing
+from codec.media import picture_strips, signal_file, signal_writing, volume_file, volume_writing
 from tests.codec.media import made
 
 CORPUS = Path(__file__).parent / "corpus"
@@ -62,9 +63,16 @@ def volumes(data: bytes) -> None:
     _refused_at_most(read)
 
 
+def signals(data: bytes) -> None:
+    def read() -> None:
+        found = signal_file.read(data, PIXELS)
+        assert found.array.shape == tuple(found.samples.shape)
+    _refused_at_most(read)
+
+
 TARGETS: dict[str, Callable[[bytes], None]] = {
     "container": container, "decoder": decoder, "pictures": pictures, "strips": strips,
-    "volumes": volumes}
+    "volumes": volumes, "signals": signals}
 
 
 def _refused_at_most(call: Callable[[], object]) -> None:
@@ -80,6 +88,8 @@ def seeds(target: str) -> list[bytes]:
     found = [path.read_bytes() for path in sorted((CORPUS / target).glob("*"))]
     if target == "volumes":
         return found + _volume_files()
+    if target == "signals":
+        return found + _signal_files()
     rgba = Image.fromarray(np.dstack([made.RGB, made.RGB[..., 0]]))
     if target == "pictures":
         return found + _picture_files(rgba)
@@ -89,7 +99,8 @@ def seeds(target: str) -> list[bytes]:
     exact = [codec.compress(made.RGB[:3, :5], max_error=bound) for bound in (0, 2)]
     fields = np.arange(60, dtype=np.float32).reshape(3, 4, 5) ** 2
     exact += [codec.compress(samples, max_error=bound) for samples, bound in (
-        (fields, "1%"), (np.where(fields > 900, np.nan, fields), 1), (97 * fields.astype("i4"), 0))]
+        (fields, "1%"), (np.where(fields > 900, np.nan, fields), 1), (97 * fields.astype("i4"), 0),
+        (codec.Signal(fields.reshape(30, 2).astype("i2"), 8000), 0))]
     return found + exact + [codec.compress(source, quality=quality) for source, quality in zip(
         sources, (30, 60, 90, 50, 1))]
 
@@ -122,6 +133,17 @@ def _volume_files() -> list[bytes]:
             volume_writing.write(codec.Volume(samples), suffix, out)
             files.append(out.getvalue())
     return files + _dicom_files(samples)
+
+
+def _signal_files() -> list[bytes]:
+    samples, files = np.arange(60, dtype=np.int16).reshape(30, 2), []
+    for suffix in signal_file.FORMS:
+        for each, bits in (samples, 16), (samples.astype(np.int32), 24), (samples.astype("f4"), 32):
+            out = io.BytesIO()
+            with suppress(codec.CodecError):
+                signal_writing.write(codec.Signal(each, 8000, bits), suffix, out)
+                files.append(out.getvalue())
+    return files
 
 
 def _dicom_files(samples: np.ndarray) -> list[bytes]:

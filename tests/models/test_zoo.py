@@ -99,7 +99,7 @@ def test_models_are_found_by_name_folder_and_digest(photo, tmp_path, monkeypatch
     assert told.value.kind == "missing"
     monkeypatch.setenv("CODEC_MODELS", str(tmp_path / "models"))
     assert zoo.find("other").path == other
-    assert [model.name for model in zoo.installed()] == ["other", "exact", "exact-volume", "photo",
+    assert [model.name for model in zoo.installed()] == ["other", "exact", "exact-signal", "exact-volume", "photo",
                                                           "photo-eyes"]
 
 

@@ -29,7 +29,8 @@ def medium(request):
 def value(medium, photo):
     """A signal of the medium, read from an array."""
     arrays = {"picture": photo[:70, :90],
-              "volume": photo[:60, :70].transpose(2, 0, 1).astype(np.int16) * 9 - 800}
+              "volume": photo[:60, :70].transpose(2, 0, 1).astype(np.int16) * 9 - 800,
+              "signal": photo[:2].reshape(-1, 2).astype(np.int16) * 90 - 9000}
     return medium.read(arrays[medium.__name__.rpartition(".")[2]], 1 << 20)
 
 

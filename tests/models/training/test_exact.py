@@ -9,6 +9,7 @@ tf = pytest.importorskip("tensorflow")
 
 from codec.models import exact, zoo  # noqa: E402
 from codec.models.training import exact as training  # noqa: E402
+from codec.models.training import seen as shown  # noqa: E402
 from codec.models.training.configs import exact as config  # noqa: E402
 
 
@@ -19,7 +20,7 @@ def crops(photo):
 
 
 def test_what_is_learned_is_what_is_exported(crops):
-    seen = training.look([(crop[None], 8) for crop in crops], (0, 1), 0)
+    seen = shown.look([(crop[None], 8) for crop in crops], (0, 1), 0)
     assert [s.x.shape[1] for s in seen] == [exact.inputs(n) for n in range(3)]
     network, end = training.train(seen[1], 1, 8, 4e-3, 0.02, 0, lambda line: None)
     x = seen[1].x[:300]
@@ -52,7 +53,7 @@ def test_a_model_is_trained_and_found(crops, tmp_path):
 
 
 def test_soft_chroma_leaves_luma(photo):
-    soft = training._softened(photo[:64, :64])
+    soft = shown._softened(photo[:64, :64])
     weights = [0.299, 0.587, 0.114]
     inside = (photo[:64, :64].min(2) > 40) & (photo[:64, :64].max(2) < 215)
     assert np.abs(soft @ weights - photo[:64, :64] @ weights)[inside].max() < 2

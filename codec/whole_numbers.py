@@ -1,4 +1,5 @@
-"""Values of a volume <-> whole numbers from 0, which is what is coded; and how far off they may be.
+"""Values of volumes and signals <-> whole numbers from 0, which is what is coded; and how far off
+they may be.
 
 Integers are counted from the least of them. Floats become multiples of a step: with a bound, of
 about twice the bound; without loss, of a power of two of which all of them are multiples. Where far
@@ -25,6 +26,7 @@ from codec.rate_control import bound_of
 
 MOST_LEVELS = 1 << 17
 RARE = 4 / 3            # times the levels that there could be, and they are numbered
+JUDGED = 1 << 16        # samples of those looked at at once that say where the middle is
 MOST_PATTERNS = 255
 ROWS = 1 << 22          # samples that are looked at at once
 FINEST = 40             # of lossless floats: multiples of 2**-40
@@ -227,17 +229,23 @@ def _filled(values: np.ndarray, low: float) -> np.ndarray:
 
 def _with_levels(found: Numbers, source: np.ndarray | Bands) -> Numbers:
     """Numbers the values that there are, or what stands for all that lie within the bound, if that
-    is far fewer than there could be."""
-    there = np.zeros(found.top + 1, bool)
+    is far fewer than there could be: among all, and among those that half the samples lie between.
+    Far out, values are missing because samples are few."""
+    there, some = np.zeros(found.top + 1, bool), list[np.ndarray]()
     for band in _bands(source):
-        there[found.whole(band)] = True
+        whole = found.whole(band)
+        there[whole] = True
+        some.append(whole.ravel()[::max(1, whole.size // JUDGED)])
     values = np.flatnonzero(there)
+    low, high = np.percentile(np.concatenate(some), (25, 75)).astype(np.int64)
     if len(values) > MOST_LEVELS:
         return found
     levels = _cover(values, found.bound)
     worth = int(np.prod(found.shape)) * np.log2((found.top + 1) / (2 * found.bound + 1)
                                                 / len(levels)) / 2
+    near = np.count_nonzero((levels >= low) & (levels <= high))
     if len(levels) * RARE * (2 * found.bound + 1) > found.top + 1 or (
+            near * RARE * (2 * found.bound + 1) > high - low + 1) or (
             worth < 8 * len(_packed(levels))):
         return found
     return replace(found, levels=levels, top=len(levels) - 1, bound=0)
