@@ -12,7 +12,8 @@ Every module has the same names:
                     [*spatial, C], .notes, .stripped() and .described()
     write           value, suffix, open file -> how many bytes it wrote there, and notes
     info            header -> what to tell of the signal
-    compress        value, target, engine -> sections, one at a time
+    compress        value, target, engine -> sections, one at a time; another engine, of EXACT, is
+                    what it may take instead
     decompress      header, sections after it, engine, part or None -> value, or the part of it
     exactness       header, what sections there are besides -> what to tell of its error bound
     digest          header, sections, engine -> number and SHA-256 of exactly coded samples
