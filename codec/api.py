@@ -157,7 +157,7 @@ def info(source) -> dict:
         medium = media.of_header(header)
         quality = {} if header.medium.exact else {"quality": asked_quality(header)}
         return {"media": header.medium.name, **medium.info(header),
-                "alpha": bitstream.ALPHA in sizes, **medium.exactness(header, extras),
+                "alpha": not bitstream.ALPHAS.isdisjoint(sizes), **medium.exactness(header, extras),
                 "bytes": reader.position,
                 "bpp": 8 * reader.position / header.size, **quality,
                 "model": header.model, "weights": header.digest.hex(),

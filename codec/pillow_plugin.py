@@ -51,7 +51,7 @@ class TfciImageFile(ImageFile.ImageFile):
             raise OSError(str(error)) from None
         self._size = told["width"], told["height"]
         self._mode = ("L" if told["channels"] == "gray" else "RGB") + "A" * (
-            told.get("alpha", bitstream.ALPHA in found))
+            told.get("alpha", not bitstream.ALPHAS.isdisjoint(found)))
         self.info["quality"] = api.asked_quality(header)
         for name, kind in (("icc_profile", bitstream.ICC), ("exif", bitstream.EXIF),
                            ("xmp", bitstream.XMP)):

@@ -84,7 +84,7 @@ def _by_latents(picture: Picture, target: rate_control.Target, extras: list[Sect
     y = _analyse(pixels, tile, engine)
     coding, threads = engine.model.coding, engine.threads
     if picture.alpha is not None:
-        extras = [*extras, Section(bitstream.ALPHA, pack_alpha(picture.alpha))]
+        extras = [*extras, pack_alpha(picture.alpha)]
 
     @lru_cache(maxsize=1)               # a search ends on the file it wants
     def prepared(quality: float):
@@ -245,13 +245,12 @@ def decompress(header: Header, sections: Iterable[Section], engine: Engine,
     needed = windows.grow(windows.cover(area, config.cell), config.halo["synthesis"], grid)
     rows, _ = _band(grid, header.tile, config.cell[0])
     decoded = Bands(decoder.shape, np.float32, rows, partial(decoder.rows, area=needed), keep=3)
-    gray, alpha = KINDS[header.media] == "gray", None
+    gray, alpha = KINDS[header.media] == "gray", unpack_alpha(extras, width, height)
     pixels = _shown(decoded, area, header.quality, gray, engine)
-    if bitstream.ALPHA in extras:
-        alpha = unpack_alpha(extras[bitstream.ALPHA], width, height)[area]
-    return Picture(pixels if pixels.size > 3 * 2 * BAND else np.asarray(pixels), gray, alpha,
-                   extras.get(bitstream.ICC), extras.get(bitstream.EXIF),
-                   extras.get(bitstream.XMP), unpack_density(extras.get(bitstream.DENSITY)))
+    return Picture(pixels if pixels.size > 3 * 2 * BAND else np.asarray(pixels), gray,
+                   None if alpha is None else alpha[area], extras.get(bitstream.ICC),
+                   extras.get(bitstream.EXIF), extras.get(bitstream.XMP),
+                   unpack_density(extras.get(bitstream.DENSITY)))
 
 
 def _of_samples(header: Header, sections: Iterable[Section], engine: Engine, area: Box) -> Picture:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import io
+import struct
 
 import numpy as np
-from PIL import Image, WebPImagePlugin
+from PIL import Image, _webp
 
 from codec.models.errors import CodecError
 
@@ -50,13 +51,17 @@ def packed(planes: np.ndarray, most: float, hope: float = HOPE) -> bytes | None:
 
 
 def unpacked(data: bytes, shape: tuple[int, ...], channels: int) -> np.ndarray:
-    """uint8 [*shape, channels]; CodecError if it is not of this size."""
+    """uint8 [*shape, channels]; CodecError if it is not of this size, which is looked at before
+    memory is taken. By Pillow's decoder without its limit of pixels: that is a setting of the
+    whole process, and these were checked."""
     try:
-        image = WebPImagePlugin.WebPImageFile(io.BytesIO(data))
-        if image.size == shape[::-1]:
-            planes = np.array(image.convert("RGBA" if channels in (2, 4) else "RGB"))
-            return planes[..., [0, 3]] if channels == 2 else planes[..., :channels].copy()
-    except (OSError, ValueError, SyntaxError):
+        if data[12:16] == b"VP8L" and data[20] == 0x2F:
+            bits = struct.unpack_from("<I", data, 21)[0]
+            if ((bits >> 14 & 0x3FFF) + 1, (bits & 0x3FFF) + 1) == shape:
+                samples, _ = _webp.WebPAnimDecoder(data).get_next()
+                planes = np.frombuffer(samples, np.uint8).reshape(*shape, 4)
+                return planes[..., [0, 3] if channels == 2 else slice(channels)].copy()
+    except (IndexError, OSError, RuntimeError, TypeError, ValueError, struct.error):
         pass
     raise CodecError("damaged: the samples do not decode", "damaged")
 

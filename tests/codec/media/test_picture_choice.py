@@ -146,3 +146,18 @@ def test_a_size_is_told_before_it_is_known(photo, text):
             np.tile(text, (3, 3, 1)), 0.5, 60):
         size = len(picture_webp.packed(pixels, 1e9) or b"")
         assert low * size < picture_webp.guess(pixels) < high * size
+
+
+def test_webps_of_another_size_take_no_memory(art):
+    data = picture_webp.packed(art, 1e9)
+    assert (picture_webp.unpacked(data, (64, 96), 3) == art).all()
+    for wrong in (data[:21] + b"\xff\xff\xff\x0f" + data[25:], data[:60], b"", data[:12] + b"VP8X"
+                  + data[16:]):
+        with pytest.raises(codec.CodecError, match="do not decode"):
+            picture_webp.unpacked(wrong, (64, 96), 3)
+
+
+def test_webps_decode_under_an_applications_limit(art, monkeypatch):
+    blob = codec.compress(art, quality=90)
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
+    assert (codec.decompress(blob).pixels == art).all()
