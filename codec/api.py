@@ -46,18 +46,20 @@ def compress(source, *, quality: float | None = None, size: int | str | None = N
     signals take a max_error alone. tune: whose judgement counts, "eyes" or "psnr" (where none is
     given "psnr" for a psnr, else "eyes"); or model: an installed name, or the folder of a model;
     engine: "litert", "tensorflow", or "auto", the first that is there; exact_alpha: colours that
-    nobody sees, under alpha 0, are coded as they are.
+    nobody sees, under alpha 0, are coded as they are. Unless a model is named, graphics that are
+    better coded without loss, or within a bound, are: `info` tells.
 
     >>> blob = compress(np.full([20, 30, 3], 200, np.uint8), quality=50)
     >>> decompress(blob).pixels.shape
     (20, 30, 3)
     """
     target = target_of(quality, size, bpp, psnr, ssimulacra2, max_error)
-    exact = max_error is not None
-    with opened(source, max_pixels, exact_alpha or exact, deep=exact) as value:
+    bounded = max_error is not None
+    with opened(source, max_pixels, exact_alpha or bounded, deep=bounded) as value:
         medium, out = media.of_value(value), BytesIO()
         runs = engine_for(model_for(medium, target, tune, model), threads, engine)
-        bitstream.write(out, medium.compress(value, target, runs))
+        instead = instead_of(medium, target, model, threads)
+        bitstream.write(out, medium.compress(value, target, runs, instead))
     return out.getvalue()
 
 
@@ -97,6 +99,17 @@ def model_for(medium, target: Target, tune: str | None = None, model: str | None
     if tune not in named:
         raise CodecError(f"tune is {tune!r}; allowed is {' or '.join(named)}", "usage")
     return find_model(named[tune])
+
+
+def instead_of(medium, target: Target, model: str | None = None, threads: int | None = None
+               ) -> engines.Engine | None:
+    """The engine of the exact model that a medium may take where latents do badly. None where a
+    model is named: who names one wants it used; and where there is no such choice, or no model."""
+    if model or target.max_error is not None:
+        return None
+    with suppress(CodecError):
+        return engine_for(find_model(medium.EXACT), threads)
+    return None
 
 
 def decompress(source, *, crop: tuple[int, ...] | None = None, model: str | None = None,
@@ -150,7 +163,7 @@ def info(source) -> dict:
         medium = media.of_header(header)
         quality = {} if header.medium.exact else {"quality": asked_quality(header)}
         return {"media": header.medium.name, **medium.info(header),
-                "alpha": bitstream.ALPHA in sizes, **medium.exactness(header, extras),
+                "alpha": not bitstream.ALPHAS.isdisjoint(sizes), **medium.exactness(header, extras),
                 "bytes": reader.position,
                 "bpp": 8 * reader.position / header.size, **quality,
                 "model": header.model, "weights": header.digest.hex(),

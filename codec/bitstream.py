@@ -23,10 +23,13 @@ from codec.models.errors import CodecError
 SIGNATURE = b"\x89TFC\r\n\x1a\n"
 VERSION = 3             # no checksum covers it, so that no other may be taken for it
 HEADER, ALPHA, HYPER_LATENTS, LATENTS = "H", "A", "Z", "Y"
+ALPHA_WEBP = "T"            # the same in another form
+ALPHAS = {ALPHA, ALPHA_WEBP}
 BOUND, SAMPLES = "B", "S"       # of exact coding
 NUMBERS, LEVELS, STRANGE, AROUND = "M", "L", "N", "f"       # of volumes
 ICC, EXIF, XMP, DENSITY = "i", "e", "x", "d"
-CRITICAL = {HEADER, ALPHA, HYPER_LATENTS, LATENTS, BOUND, SAMPLES, NUMBERS, LEVELS, STRANGE}
+CRITICAL = {HEADER, ALPHA, ALPHA_WEBP, HYPER_LATENTS, LATENTS, BOUND, SAMPLES, NUMBERS, LEVELS,
+            STRANGE}
 OF_UNITS = {HYPER_LATENTS, LATENTS, SAMPLES}
 KNOWN = CRITICAL | {ICC, EXIF, XMP, DENSITY, AROUND}
 

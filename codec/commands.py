@@ -55,7 +55,8 @@ def compress(args) -> None:
         model = api.model_for(medium, target, args.tune, args.model)
         engine = codec.engine_for(model, args.threads, args.engine)
         told: dict[str, bytes] = {}
-        sections = _noting(medium.compress(value, target, engine), told)
+        instead = api.instead_of(medium, target, args.model, args.threads)
+        sections = _noting(medium.compress(value, target, engine, instead), told)
         first = next(sections)
         if args.measure:
             sections = iter(kept := list(sections))
@@ -64,7 +65,8 @@ def compress(args) -> None:
         header = bitstream.Header.unpack(first.payload)
         report: dict[str, Any] = {"bytes": size, "bpp": 8 * size / header.size,
                                   "quality": model.asked(header.quality), "model": header.model}
-        if exact:
+        if header.medium.exact:
+            engine = instead or engine
             report |= {k: v for k, v in medium.exactness(header, told).items() if k == "max_error"}
             del report["quality"]
         notes = list(value.notes)
@@ -97,8 +99,8 @@ def _tell_losses(lost: dict[str, float], report: dict[str, Any]) -> list[str]:
     """Puts them into a report; notes on them."""
     report |= {k: v if math.isfinite(v) else None for k, v in lost.items()}     # JSON has none
     if (report["psnr"] or SUFFERS) < SUFFERS and report.get("quality", 0) >= 50:
-        return [f"this picture suffers ({report['psnr']:.1f} dB): text and sharp graphics are "
-                "better kept as a PNG"]
+        return [f"this picture suffers ({report['psnr']:.1f} dB): sharp graphics are better kept "
+                "with --lossless"]
     return []
 
 

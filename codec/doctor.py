@@ -37,7 +37,7 @@ def examine() -> dict:
     if not report["models"]:
         problems.append("no model is installed")
     try:
-        codec.decompress(codec.compress(np.zeros([16, 16, 3], np.uint8)))
+        codec.decompress(codec.compress(np.zeros([16, 16, 3], np.uint8), model=codec.DEFAULT_MODEL))
         report["engine by default"] = engines.choose(codec.find_model(codec.DEFAULT_MODEL))
     except Exception as error:          # whatever keeps an engine from running is the finding
         report["engine by default"] = "none"

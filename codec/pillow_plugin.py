@@ -43,15 +43,15 @@ class TfciImageFile(ImageFile.ImageFile):
                 raise OSError(f"holds no picture but a {header.medium.name}")
             found: dict[str, bytes] = {}
             for kind, payload in sections:                  # metadata, then alpha, come first
-                if kind in (bitstream.HYPER_LATENTS, bitstream.LATENTS):
+                if kind in bitstream.OF_UNITS:
                     break
                 found[kind] = payload
+            told = picture.info(header) | picture.exactness(header, found)
         except codec.CodecError as error:
             raise OSError(str(error)) from None
-        told = picture.info(header)
         self._size = told["width"], told["height"]
         self._mode = ("L" if told["channels"] == "gray" else "RGB") + "A" * (
-            bitstream.ALPHA in found)
+            told.get("alpha", not bitstream.ALPHAS.isdisjoint(found)))
         self.info["quality"] = api.asked_quality(header)
         for name, kind in (("icc_profile", bitstream.ICC), ("exif", bitstream.EXIF),
                            ("xmp", bitstream.XMP)):

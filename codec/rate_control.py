@@ -54,6 +54,10 @@ class Target:
         """What is to be reached: "psnr", "ssimulacra2" or None."""
         return next((name for name in UNITS if getattr(self, name) is not None), None)
 
+    def most_bytes(self, pixels: int) -> float | None:
+        """Of a file of so many pixels, or None."""
+        return self.bpp * pixels / 8 if self.bpp is not None else self.size
+
 
 def _check_bound(value: Any) -> None:
     """CodecError if it is no number from 0 on, and no percentage."""
@@ -88,8 +92,7 @@ def quality_for(target: Target, size_at: Callable[[float], int],
         return round_quality(target.quality)
     if target.metric:
         return smallest_reaching(getattr(target, target.metric), value_at, target.metric)
-    limit = target.size if target.bpp is None else target.bpp * pixels / 8
-    return largest_within(limit or 0, size_at, fixed)
+    return largest_within(target.most_bytes(pixels) or 0, size_at, fixed)
 
 
 def round_quality(quality: float) -> float:

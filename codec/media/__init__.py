@@ -15,7 +15,8 @@ Every module has the same names:
     kept_name       name before compression, sections before units -> the same if what is decoded
                     is called so by default (with / if it is a folder), else nothing
     info            header -> what to tell of the signal
-    compress        value, target, engine -> sections, one at a time
+    compress        value, target, engine -> sections, one at a time; another engine, of EXACT, is
+                    what it may take instead
     decompress      header, sections after it, engine, part or None -> value, or the part of it
     exactness       header, what sections there are besides -> what to tell of its error bound
     digest          header, sections, engine -> number and SHA-256 of exactly coded samples

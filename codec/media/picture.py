@@ -9,7 +9,7 @@ model without feedback codes y at once.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache, partial
 
 import numpy as np
@@ -18,11 +18,12 @@ from codec import bitstream, latents, rate_control, windows
 from codec.bands import Bands
 from codec.bitstream import Header, Section
 from codec.engines import Engine
-from codec.media import picture_exact
+from codec.media import picture_choice, picture_exact
 from codec.media.picture_alpha import pack_alpha, unpack_alpha
 from codec.media.picture_exact import digest, exactness
 from codec.media.picture_file import SUFFIXES, Picture, read, recognises
 from codec.media.picture_metadata import pack_density, unpack_density
+from codec.media.picture_metrics import METRICS, compare, psnr
 from codec.media.picture_samples import to_8_bits
 from codec.media.picture_writing import write
 from codec.models import ssimulacra2
@@ -46,9 +47,11 @@ KEPT = 400 << 20                # bytes of latents that are kept rather than com
 
 # ---- compress
 
-def compress(picture: Picture, target: rate_control.Target, engine: Engine) -> Iterator[Section]:
-    """A picture -> the sections of its file. It is analysed once, whatever the target, unless it is
-    too large to keep its latents. With a bound on errors its samples are coded themselves.
+def compress(picture: Picture, target: rate_control.Target, engine: Engine,
+             instead: Engine | None = None) -> Iterator[Section]:
+    """A picture -> the sections of its file. With a bound on errors its samples are coded
+    themselves, and so they are without one where `picture_choice` finds that better, if there is
+    an engine for it, instead.
 
     Raises:
         CodecError: if the target is out of reach.
@@ -57,9 +60,23 @@ def compress(picture: Picture, target: rate_control.Target, engine: Engine) -> I
         (bitstream.ICC, picture.icc), (bitstream.EXIF, picture.exif),
         (bitstream.XMP, picture.xmp), (bitstream.DENSITY, pack_density(picture.density)))
         if value]
+    height, width = picture.pixels.shape[:2]
+    if target.ssimulacra2 is not None and min(height, width) < ssimulacra2.LEAST:
+        raise CodecError(f"a picture of {width}x{height} pixels has no SSIMULACRA2; it takes "
+                         f"{ssimulacra2.LEAST} each way", "limit")
     if target.max_error is not None:
         yield from picture_exact.compress(picture, target.max_error, extras, engine)
-        return
+    elif instead is not None and picture_choice.is_open(picture):
+        yield from picture_choice.choose(
+            picture, target, extras, instead, lambda: _by_latents(picture, target, extras, engine))
+    else:
+        yield from _by_latents(picture, target, extras, engine)[0]
+
+
+def _by_latents(picture: Picture, target: rate_control.Target, extras: list[Section],
+                engine: Engine) -> tuple[Iterator[Section], Callable[[], Bands]]:
+    """A picture that meets a target -> its sections, and what gives the pixels that they show. It
+    is analysed once, whatever the target, unless it is too large to keep its latents."""
     shape, pixels = picture.pixels.shape[:2], picture.pixels
     tile = TILE
     while tile > LEAST and tile * shape[1] > BAND:
@@ -67,7 +84,7 @@ def compress(picture: Picture, target: rate_control.Target, engine: Engine) -> I
     y = _analyse(pixels, tile, engine)
     coding, threads = engine.model.coding, engine.threads
     if picture.alpha is not None:
-        extras.append(Section(bitstream.ALPHA, pack_alpha(picture.alpha)))
+        extras = [*extras, pack_alpha(picture.alpha)]
 
     @lru_cache(maxsize=1)               # a search ends on the file it wants
     def prepared(quality: float):
@@ -86,20 +103,18 @@ def compress(picture: Picture, target: rate_control.Target, engine: Engine) -> I
     def attempt(quality: float) -> list[Section]:
         return list(sections(quality))
 
-    def value_at(quality: float) -> float:
+    def shown(quality: float) -> Bands:
         scaled, z, header, _, choose = prepared(quality)
         decoded = _coded(scaled, z, header, coding, choose, threads)
-        shown = _shown(decoded, windows.whole(shape), header.quality, picture.gray, engine)
-        return METRICS[target.metric or "psnr"](pixels, shown)
+        return _shown(decoded, windows.whole(shape), header.quality, picture.gray, engine)
 
-    if target.ssimulacra2 is not None and min(shape) < ssimulacra2.LEAST:
-        raise CodecError(f"a picture of {shape[1]}x{shape[0]} pixels has no SSIMULACRA2; it takes "
-                         f"{ssimulacra2.LEAST} each way", "limit")
+    metric = METRICS[target.metric or "psnr"]
     quality = rate_control.quality_for(
-        target, lambda quality: bitstream.size(attempt(quality)), value_at,
-        picture.pixels.size // 3, sum(len(section.payload) for section in extras))
+        target, lambda quality: bitstream.size(attempt(quality)),
+        lambda quality: metric(pixels, shown(quality)), pixels.size // 3,
+        sum(len(section.payload) for section in extras))
     by_size = target.size is not None or target.bpp is not None
-    yield from attempt(quality) if by_size else sections(quality)
+    return iter(attempt(quality)) if by_size else sections(quality), lambda: shown(quality)
 
 
 def _band(grid: tuple[int, ...], tile: int, cell: int) -> tuple[int, tuple[int, int]]:
@@ -235,13 +250,12 @@ def decompress(header: Header, sections: Iterable[Section], engine: Engine,
     needed = windows.grow(windows.cover(area, config.cell), config.halo["synthesis"], grid)
     rows, _ = _band(grid, header.tile, config.cell[0])
     decoded = Bands(decoder.shape, np.float32, rows, partial(decoder.rows, area=needed), keep=3)
-    gray, alpha = KINDS[header.media] == "gray", None
+    gray, alpha = KINDS[header.media] == "gray", unpack_alpha(extras, width, height)
     pixels = _shown(decoded, area, header.quality, gray, engine)
-    if bitstream.ALPHA in extras:
-        alpha = unpack_alpha(extras[bitstream.ALPHA], width, height)[area]
-    return Picture(pixels if pixels.size > 3 * 2 * BAND else np.asarray(pixels), gray, alpha,
-                   extras.get(bitstream.ICC), extras.get(bitstream.EXIF),
-                   extras.get(bitstream.XMP), unpack_density(extras.get(bitstream.DENSITY)))
+    return Picture(pixels if pixels.size > 3 * 2 * BAND else np.asarray(pixels), gray,
+                   None if alpha is None else alpha[area], extras.get(bitstream.ICC),
+                   extras.get(bitstream.EXIF), extras.get(bitstream.XMP),
+                   unpack_density(extras.get(bitstream.DENSITY)))
 
 
 def _of_samples(header: Header, sections: Iterable[Section], engine: Engine, area: Box) -> Picture:
@@ -296,32 +310,7 @@ def _gray(pixels: np.ndarray) -> np.ndarray:
     return np.repeat(mean, 3, 2)
 
 
-def compare(a: Picture, b: Picture) -> dict:
-    """What the second has lost of the first: PSNR over all samples, in dB, of 16 bits where both
-    have them; and SSIMULACRA2 where they are large enough for one."""
-    values = {name: metric(a.pixels, b.pixels) for name, metric in METRICS.items()}
-    if a.deep is not None and b.deep is not None:
-        colours = 1 if a.gray else 3
-        values["psnr"] = psnr(a.deep[..., :colours], b.deep[..., :colours])
-    return {name: value for name, value in values.items() if not np.isnan(value)}
-
-
-def psnr(a: np.ndarray | Bands, b: np.ndarray | Bands) -> float:
-    """Peak signal-to-noise ratio in dB of two arrays, uint8 or uint16, over all their samples.
-
-    >>> round(psnr(np.zeros([2, 2, 3], np.uint8), np.full([2, 2, 3], 1, np.uint8)), 2)
-    48.13
-    """
-    rows = max(1, 3 * BAND * len(a) // a.size)
-    error = sum(np.sum((a[i:i + rows].astype(np.float32) - b[i:i + rows].astype(np.float32)) ** 2,
-                       dtype=np.float64) for i in range(0, len(a), rows)) / a.size
-    return float("inf") if error == 0 else float(
-        20 * np.log10(np.iinfo(a.dtype).max) - 10 * np.log10(error))
-
-
 def learned(picture: Picture) -> list[np.ndarray]:
     """Its pixels."""
     return [np.asarray(picture.pixels)]
 
-
-METRICS = {"psnr": psnr, "ssimulacra2": ssimulacra2.score}

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import io
+import math
 
 import numpy as np
 from PIL import Image, PngImagePlugin
 
+from codec import bitstream
+from codec.bitstream import Section
+from codec.media import picture_webp
 from codec.models.errors import CodecError
 
 _ROWS = 1 << 22             # pixels that are filled at once
@@ -57,19 +61,28 @@ def _doubled(coarse: np.ndarray, axis: int) -> np.ndarray:
     return np.moveaxis(both.reshape(-1, *rows.shape[1:]), 0, axis)
 
 
-def pack_alpha(alpha: np.ndarray) -> bytes:
-    """alpha uint8 [H, W] -> PNG bytes, lossless."""
+def pack_alpha(alpha: np.ndarray) -> Section:
+    """alpha uint8 [H, W] -> its section, lossless: a WebP, or a PNG where that is no larger."""
     out = io.BytesIO()
     Image.fromarray(alpha).save(out, "PNG", optimize=True)
-    return out.getvalue()
+    webp = picture_webp.packed(alpha[..., None], out.tell(), math.inf)
+    if webp is not None and len(webp) < out.tell():
+        return Section(bitstream.ALPHA_WEBP, webp)
+    return Section(bitstream.ALPHA, out.getvalue())
 
 
-def unpack_alpha(data: bytes, width: int, height: int) -> np.ndarray:
-    """The inverse; raises CodecError if it is not of this size."""
+def unpack_alpha(extras: dict[str, bytes], width: int, height: int) -> np.ndarray | None:
+    """The inverse, of what sections a file has; None without one. CodecError if it is not of this
+    size."""
+    if bitstream.ALPHAS.isdisjoint(extras):
+        return None
     try:
-        image = PngImagePlugin.PngImageFile(io.BytesIO(data))
-        if image.mode == "L" and image.size == (width, height):
+        if bitstream.ALPHA not in extras:
+            return picture_webp.unpacked(extras[bitstream.ALPHA_WEBP], (height, width), 1)[..., 0]
+        image = PngImagePlugin.PngImageFile(io.BytesIO(extras[bitstream.ALPHA]))
+        if image.mode == "L" and image.size == (width, height) and (
+                bitstream.ALPHA_WEBP not in extras):
             return np.array(image)
-    except (OSError, ValueError, SyntaxError):
+    except (CodecError, OSError, ValueError, SyntaxError):
         pass
     raise CodecError("damaged: the alpha channel does not decode", "damaged")

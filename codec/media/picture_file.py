@@ -29,7 +29,8 @@ class Picture:
     alpha uint8 [H, W] or None; colour profile, EXIF and XMP as bytes or None; density: pixels a
     metre, across and down, or None; notes: what reading had to change or leave out; changed: how
     samples are not those that were read, empty if they are; deep uint16 [H, W, C], alpha included:
-    the samples of a picture of more than 8 bits, which pixels and alpha are rounded from.
+    the samples of a picture of more than 8 bits, which pixels and alpha are rounded from; hidden:
+    pixels as they were read, where those that nobody sees, under alpha 0, were replaced.
 
     Raises:
         CodecError: if they are not of these types and shapes.
@@ -45,6 +46,7 @@ class Picture:
     notes: list[str] = field(default_factory=list)
     changed: str = ""
     deep: np.ndarray | None = None
+    hidden: np.ndarray | None = None
     medium: ClassVar[str] = "picture"
     is_series: ClassVar[bool] = False
     suffix: ClassVar[str] = ""
@@ -148,12 +150,12 @@ def read(source: Any, limit: int, exact_alpha: bool = False, deep: bool = False)
 
 def _with_hidden_filled(picture: Picture) -> Picture:
     """See `picture_alpha.filled`."""
-    if picture.alpha is None or picture.alpha.all():
+    if picture.alpha is None or picture.hidden is not None or picture.alpha.all():
         return picture
     if picture.gray:
         plane = filled(picture.pixels[..., :1], picture.alpha)
-        return replace(picture, pixels=np.repeat(plane, 3, 2))
-    return replace(picture, pixels=filled(picture.pixels, picture.alpha))
+        return replace(picture, pixels=np.repeat(plane, 3, 2), hidden=picture.pixels)
+    return replace(picture, pixels=filled(picture.pixels, picture.alpha), hidden=picture.pixels)
 
 
 def _from_array(array: np.ndarray, limit: int, deep: bool) -> Picture:

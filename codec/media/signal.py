@@ -51,8 +51,9 @@ LARGEST = 1 << 24           # of a block: a decoder takes no more
 
 # ---- compress
 
-def compress(signal: Signal, target: Target, engine: Engine) -> Iterator[Section]:
-    """A signal -> the sections of its file, block by block.
+def compress(signal: Signal, target: Target, engine: Engine, instead: Engine | None = None
+             ) -> Iterator[Section]:
+    """A signal -> the sections of its file, block by block. instead: for pictures.
 
     Raises:
         CodecError: if its samples cannot keep the bound that is given.

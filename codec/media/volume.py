@@ -91,8 +91,9 @@ class Plan(NamedTuple):
 
 # ---- compress
 
-def compress(volume: Volume, target: Target, engine: Engine) -> Iterator[Section]:
-    """A volume -> the sections of its file, slab by slab.
+def compress(volume: Volume, target: Target, engine: Engine, instead: Engine | None = None
+             ) -> Iterator[Section]:
+    """A volume -> the sections of its file, slab by slab. instead: for pictures.
 
     Raises:
         CodecError: if its samples cannot keep the bound that is given.

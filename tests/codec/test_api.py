@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from skimage import data
 
 import codec
 from codec import api, bitstream, latents, parallel
@@ -47,7 +48,7 @@ def test_wherever_the_file_is_it_is_the_same_picture(blob, tmp_path):
 
 
 def test_without_a_wish_the_quality_is_75():
-    assert codec.info(codec.compress(np.zeros([20, 20, 3], np.uint8)))["quality"] == 75
+    assert codec.info(codec.compress(data.camera()[:20, :20]))["quality"] == 75
     assert api.target_of() == Target(quality=75)
 
 
@@ -187,7 +188,7 @@ GRAY = np.full([20, 30], 90, np.uint8)
 
 @pytest.mark.parametrize("source, wish, kind, message", [
     (GRAY, {"size": 10}, "limit", "cannot be made as small as 10 bytes"),
-    (GRAY, {"psnr": 99.0}, "limit", "cannot reach 99 dB"),
+    (GRAY, {"psnr": 99.0, "model": "photo"}, "limit", "cannot reach 99 dB"),
     (GRAY, {"max_pixels": 100}, "limit", "is 30x20 pixels; allowed are 100"),
     (GRAY, {"quality": 101}, "usage", "quality is 101; allowed is 1 to 100"),
     (GRAY, {"quality": 50, "size": 1000}, "usage",

@@ -137,10 +137,14 @@ def test_eyes_or_squared_error(command, picture):
 def test_a_picture_that_suffers_is_told_of(command, tmp_path):
     noise = np.random.default_rng(0).integers(0, 2, [24, 32, 3], np.uint8) * 255
     Image.fromarray(np.kron(noise, np.ones((4, 4, 1), np.uint8))).save(tmp_path / "art.png")
-    status, _, err = command("compress", tmp_path / "art.png", "-q", 60, "--measure", "--quiet")
+    status, _, err = command("compress", tmp_path / "art.png", "-q", 60, "--measure", "--quiet",
+                             "--model", "photo-eyes")
     assert (status, err) == (0, "")
-    err = command("compress", tmp_path / "art.png", "-q", 60, "--measure", "--force")[2]
+    err = command("compress", tmp_path / "art.png", "-q", 60, "--measure", "--force",
+                  "--model", "photo-eyes")[2]
     assert "this picture suffers" in err
+    _, out, err = command("compress", tmp_path / "art.png", "-q", 60, "--measure", "--force")
+    assert err == "" and "bpp  lossless  SSIMULACRA2 100.0" in out
 
 
 def test_a_stripped_picture(command, tmp_path):

@@ -1,3 +1,5 @@
+import io
+
 import numpy as np
 import pytest
 
@@ -33,9 +35,11 @@ def test_any_size_is_filled(shape):
 def test_hidden_colours_cost_nothing_unless_they_are_asked_for():
     noisy, plain = (stored(np.dstack([np.where(HIDDEN[..., None], hidden, RGB), ALPHA]), "PNG")
                     for hidden in (NOISE, RGB))
-    sizes = [len(codec.compress(data, quality=60)) for data in (noisy, plain)]
+    sizes = [len(codec.compress(data, quality=60, model="photo-eyes")) for data in (noisy, plain)]
     assert sizes[0] < 1.1 * sizes[1]
-    assert len(codec.compress(noisy, quality=60, exact_alpha=True)) > 1.5 * sizes[1]
+    assert len(codec.compress(noisy, quality=60, model="photo-eyes",
+                              exact_alpha=True)) > 1.5 * sizes[1]
+    assert len(codec.compress(noisy, quality=60)) <= sizes[0]
     exact = read(noisy, 1 << 20, exact_alpha=True)
     assert (exact.pixels[HIDDEN] == NOISE[HIDDEN]).all()
     gray = read(stored(np.dstack([NOISE[..., 0], ALPHA]), "PNG"), 1 << 20)
@@ -51,9 +55,21 @@ def test_pictures_from_code_are_filled_too():
 def test_the_alpha_plane_is_lossless_and_checked(monkeypatch):
     from PIL import Image
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10)      # an application's own limit
-    alpha = np.random.default_rng(0).integers(0, 256, [9, 7], np.uint8)
-    assert (unpack_alpha(pack_alpha(alpha), 7, 9) == alpha).all()
-    for bad in (b"", b"junk", pack_alpha(alpha)[:60], pack_alpha(alpha.T)):
-        with pytest.raises(codec.CodecError, match="alpha channel does not decode") as told:
-            unpack_alpha(bad, 7, 9)
-        assert told.value.kind == "damaged"
+    noise = np.random.default_rng(0).integers(0, 256, [9, 7], np.uint8)
+    for alpha in noise, np.clip(40 * np.hypot(X - 16, Y - 12) - 250, 0, 255).astype(np.uint8):
+        height, width = alpha.shape
+        kind, data = pack_alpha(alpha)
+        png = io.BytesIO()
+        Image.fromarray(alpha).save(png, "PNG", optimize=True)
+        for extras in {kind: data}, {"A": png.getvalue()}:
+            assert (unpack_alpha(extras, width, height) == alpha).all()
+        kinds = [kind] if kind == "A" else ["A", "T"]
+        assert len(data) <= png.tell()
+        for bad in (b"", b"junk", data[:40], pack_alpha(alpha.T).payload):
+            for kind in kinds:
+                with pytest.raises(codec.CodecError, match="alpha channel does not dec") as told:
+                    unpack_alpha({kind: bad}, width, height)
+                assert told.value.kind == "damaged"
+    with pytest.raises(codec.CodecError, match="does not decode"):
+        unpack_alpha({"A": png.getvalue(), "T": data}, width, height)
+    assert unpack_alpha({}, width, height) is None and pack_alpha(alpha).type == "T"

@@ -154,7 +154,8 @@ def test_any_signal_is_written_in_any_format_that_holds_it(suffix, dtype, bits):
     (wav(SOUND)[:-9], "cut short: its header says 300x2"), (wav(SOUND[:0]), "holds no samples"),
     (wav(SOUND)[:30], "damaged|cut short"), (aiff(SOUND)[:60], "damaged|cut short"),
     (wav(SOUND, tag=7), "format 0x7 with 16 bits; allowed"), (aiff(SOUND[:0]), "holds no samples"),
-    (aiff(SOUND, packing=b"ima4"), "are b.ima4. of 16 bits; allowed"), (b"fLaC", "damaged|cut short"),
+    (aiff(SOUND, packing=b"ima4"), "are b.ima4. of 16 bits; allowed"),
+    (b"fLaC", "damaged|cut short"),
     (b"RIFF\0\0\0\0WAVE", "without samples"), (b"what is this?", "no signal that is known")])
 def test_files_that_cannot_be_read_say_why(data, said):
     pytest.importorskip("soundfile")
