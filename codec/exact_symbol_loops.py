@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,13 @@ from codec.models import exact_tables
 
 MOST_SCALE = exact_tables.SCALES - 1 + exact_tables.PER_OCTAVE * exact_tables.MOST_SHIFT
 
-jit: Any = njit(nogil=True, cache=True)
+
+def jit(function: Any) -> Any:
+    """Compiled when it is first called; kept on disk, where there is a folder to keep it in."""
+    compiled = njit(nogil=True)(function)
+    with suppress(RuntimeError):        # neither beside this file nor in the user's cache
+        compiled.enable_caching()
+    return compiled
 
 
 @jit

@@ -1,6 +1,8 @@
 """Compiled loops give what the definition gives, to the bit."""
 
 import dataclasses
+import shutil
+from importlib import util
 
 import numpy as np
 import pytest
@@ -11,6 +13,8 @@ import codec
 from codec import exact
 
 pytest.importorskip("numba")
+
+from codec import exact_symbol_loops  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -74,3 +78,16 @@ def test_a_network_that_does_not_fit_is_refused(predictor):
         patch.setattr(exact, "WORTH_LOADING", 0)
         with pytest.raises(ValueError, match="do not predict from 24 inputs"):
             exact.encode(tile, 8, 0, wrong)
+
+
+def test_where_nothing_can_be_kept_it_is_compiled_all_the_same(tmp_path, monkeypatch):
+    """An installation and a home that are read-only: files stand where folders would be made."""
+    source, file = tmp_path / "loops.py", tmp_path / "__pycache__"
+    shutil.copy(exact_symbol_loops.clip.py_func.__code__.co_filename, source)
+    file.write_bytes(b"")
+    for name in ("HOME", "XDG_CACHE_HOME", "LOCALAPPDATA"):
+        monkeypatch.setenv(name, str(file))
+    spec = util.spec_from_file_location("loops_kept_nowhere", source)
+    loops = util.module_from_spec(spec)
+    spec.loader.exec_module(loops)
+    assert loops.clip(7, -3, 5) == 5 and loops.clip.stats.cache_path is None
