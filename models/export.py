@@ -95,7 +95,9 @@ def _convert(function: Callable, channels: int, model: Autoencoder) -> bytes:
             module.in_phases = True
     signature = [tf.TensorSpec([1, *model.config.rank * [None], channels], tf.float32)]
     concrete = tf.function(function, input_signature=signature).get_concrete_function()
-    return tf.lite.TFLiteConverter.from_concrete_functions([concrete], model).convert()
+    used = tf.Module()      # all that is converted: of a whole model every layer is traced anew
+    used.held = list(concrete.graph.variables)
+    return tf.lite.TFLiteConverter.from_concrete_functions([concrete], used).convert()
 
 
 def _take_out(graph: bytearray, weights: dict[str, np.ndarray]) -> Iterator[tuple]:
