@@ -26,15 +26,17 @@ def loss_at_the_middle(model: Autoencoder, images) -> float:
                                       model.config.quality_lambda(middle)))
 
 
-def four_steps(config, pictures, jit: bool, bfloat16: bool = False):
-    """Metrics of four steps [4, 4], and the loss at the middle before and after."""
+def four_steps(config, pictures, jit: "bool | None", bfloat16: bool = False):
+    """Metrics of four steps [4, 4], and the loss at the middle before and after; jit is None for
+    steps of which no graph is made."""
     flat, table, channels = data.pack(pictures((64, 64), 1), (64, 64))
     images = data.crops(tf.constant(flat), tf.constant(table), channels, tf.constant([1, 2]), 2,
                         (64, 64))
     tf.keras.utils.set_random_seed(3)
     trainer = loop.build(config, dict(adam=1e-3, muon=2e-3, bfloat16=bfloat16))
     assert all(v.dtype == tf.float32 for v in trainer.optimizer.state().values())
-    step, losses = tf.function(trainer.step, jit_compile=jit), []
+    step = trainer.step if jit is None else tf.function(trainer.step, jit_compile=jit)
+    losses = []
     losses.append(loss_at_the_middle(trainer.model, images))
     metrics = np.array([step(images, tf.constant(i), 5, tf.constant(1.0), tf.constant(0.5))
                         for i in range(4)])
@@ -53,7 +55,7 @@ def plain_steps(config, pictures):
 
 def test_the_step_is_pure(config, pictures):
     first, (before, after) = plain_steps(config, pictures)
-    again, _ = four_steps(config, pictures, jit=False)
+    again, _ = four_steps(config, pictures, jit=None)
     np.testing.assert_allclose(first, again, rtol=1e-3)
     assert after < 0.95 * before                        # the loss falls even in four steps
 
@@ -160,37 +162,37 @@ def test_no_two_draws_of_a_run_share_their_random_numbers(model, streams, pictur
     assert 3 + trainer.model.seeds == streams
 
 
-def test_training_resumes_and_exports(config, pictures, tmp_path, photo):
+def test_training_resumes_and_exports(two_steps, pictures, tmp_path, photo):
     out, asked = tmp_path / "run", []
 
     def source(patch, seed):
         asked.append((patch, seed))
         return pictures(patch, seed)
-    loop.train(config, source, out)
+    loop.train(two_steps, source, out)
     assert asked == [((64, 64), 1)]
     assert (out / "log.csv").read_text().startswith("step,minutes,loss,bpp,mse,norm\n")
     with np.load(out / "checkpoint.npz") as state:
         steps = int(state["step"])
         assert {"w/gain", "m/gain", "v/gain", "e/gain"} <= set(state.files)
     with pytest.raises(ValueError, match="exists: resume that run"):
-        loop.train(config, source, out)
-    model, facts = loop.train(config, source, out, minutes=0.2, resume=True)
+        loop.train(two_steps, source, out)
+    model, facts = loop.train(two_steps, source, out, minutes=0.2, resume=True)
     low, high = facts["bpp"]
     assert 0 < low < high < 30 and facts["training"]["pictures"] == 2
     with np.load(out / "checkpoint.npz") as state:
         assert int(state["step"]) > steps
     made = export(model, tmp_path / "model", **facts)
-    optimizer = loop.Trainer(Autoencoder(replace(config.MODEL, slices=())), 1e-3, 2e-3).optimizer
+    optimizer = loop.Trainer(Autoencoder(replace(two_steps.MODEL, slices=())), 1e-3, 2e-3).optimizer
     loop.begin_with(optimizer, made)                    # what fits is taken
     for group in optimizer.weights, optimizer.average:
         assert (group["gain"].numpy() == made.params["gain"].astype(np.float32)).all()
-    _, facts = loop.train(config, source, tmp_path / "again", minutes=0.05, start=made)
+    _, facts = loop.train(two_steps, source, tmp_path / "again", minutes=0.05, start=made)
     assert facts["training"]["start"] == made.info["sha256"][:8]
     assert facts["training"]["adam"] == 0.35 * 2e-3     # of the configuration's
-    _, facts = loop.train(config, source, tmp_path / "again", minutes=0.06, resume=True)
+    _, facts = loop.train(two_steps, source, tmp_path / "again", minutes=0.06, resume=True)
     assert facts["training"]["adam"] == 0.35 * 2e-3
     with pytest.raises(ValueError, match="start and resume exclude each other"):
-        loop.train(config, source, tmp_path / "again", start=made, resume=True)
+        loop.train(two_steps, source, tmp_path / "again", start=made, resume=True)
     with pytest.raises(ValueError, match="no weights that fit"):
         loop.begin_with(optimizer, SimpleNamespace(name="odd", params={}))
     blob = codec.compress(photo, quality=50, model=str(tmp_path / "model"))

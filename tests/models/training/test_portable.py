@@ -8,9 +8,9 @@ from codec.models.autoencoder import Autoencoder
 from codec.models.training import loop, portable
 
 
-def test_the_step_travels_as_one_module_and_its_state_comes_back(config, pictures, tmp_path):
-    settings = loop.settings_of(config, None, seed=1)
-    trainer = loop.Trainer(Autoencoder(config.MODEL), settings["adam"], settings["muon"])
+def test_the_step_travels_as_one_module_and_its_state_comes_back(two_steps, pictures, tmp_path):
+    settings = loop.settings_of(two_steps, None, seed=1)
+    trainer = loop.Trainer(Autoencoder(two_steps.MODEL), settings["adam"], settings["muon"])
     portable.export(trainer, settings, tmp_path / "step", k=3, rows=8, size=10**6)
     manifest = json.loads((tmp_path / "step" / "manifest.json").read_text())
     params = {p["name"]: p for p in manifest["params"]}
@@ -34,7 +34,7 @@ def test_the_step_travels_as_one_module_and_its_state_comes_back(config, picture
     assert (state["w/analysis/linear"].numpy() == expected).all()
     assert (state["e/analysis/linear"].numpy() == expected).all()
     assert not state["m/analysis/linear"].numpy().any()
-    loop.train(config, pictures, tmp_path / "run", minutes=0.02, resume=True)
+    loop.train(two_steps, pictures, tmp_path / "run", minutes=0.02, resume=True)
 
 
 @pytest.mark.slow
