@@ -14,7 +14,7 @@ from codec import exact
 
 pytest.importorskip("numba")
 
-from codec import exact_symbol_loops  # noqa: E402
+from codec import exact_symbol_loops
 
 
 @pytest.fixture(scope="module")
