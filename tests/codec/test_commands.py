@@ -1,9 +1,12 @@
 """The command on many files, its messages, and its streams."""
 
+import array
+import fcntl
 import json
 import os
 import subprocess
 import sys
+import termios
 import time
 from pathlib import Path
 
@@ -219,9 +222,12 @@ def test_an_end_from_outside_leaves_nothing_half_done(tmp_path):
     process = subprocess.Popen([sys.executable, "-m", "codec.cli", "compress", "-", "-o",
                                 tmp_path / "x.tfci"], stdin=reader, stderr=subprocess.PIPE,
                                env=ENVIRONMENT)
-    os.close(reader)
     os.write(writer, b"half a picture")
-    time.sleep(1)
+    unread, end = array.array("i", [1]), time.monotonic() + 60
+    while unread[0] and time.monotonic() < end:             # until it is at work
+        time.sleep(0.02)
+        fcntl.ioctl(reader, termios.FIONREAD, unread)
+    os.close(reader)
     process.terminate()
     assert process.wait(10) == 143 and process.stderr.read() == b""
     os.close(writer)
