@@ -91,7 +91,7 @@ def test_the_state_is_by_name_and_muon_needs_no_second_moment(config):
     Config("hyperprior", "balle", "scale", (8,), 12, 8),
     Config("mean-scale", "balle", "mean-scale", (8,), 12, 8)], ids=lambda config: config.name)
 def test_without_a_rate_for_muon_every_kernel_learns_by_adam(model, photo):
-    tf.keras.utils.set_random_seed(1)   # of others, some gradients are no larger than Adam's epsilon
+    tf.keras.utils.set_random_seed(1)   # of some, a gradient is no larger than Adam's epsilon
     trainer = loop.Trainer(Autoencoder(model), 1e-3, 0.0)
     learning, weights = trainer.model.learning(), trainer.optimizer.weights
     kernels = {n for n, how in learning.items() if how.muon}
