@@ -24,8 +24,8 @@ def test_a_configuration_is_a_medium_a_model_and_how_it_is_trained(name):
 @pytest.mark.parametrize("name", ["Photo", "mean_scale", "", "photo.MODEL"])
 def test_a_configuration_that_is_none_is_said_with_those_there_are(name, pictures, tmp_path):
     with pytest.raises(ValueError, match=f"config '{name}' is not known; known: exact, "
-                                         "exact-volume, factorized, hyperprior, mean-scale, "
-                                         r"photo, photo-eyes$"):
+                                         "exact-signal, exact-volume, factorized, hyperprior, "
+                                         r"mean-scale, photo, photo-eyes$"):
         run.train_and_export(name, pictures, str(tmp_path))
 
 
