@@ -8,21 +8,29 @@ says what is predicted.
 from __future__ import annotations
 
 import struct
-from functools import lru_cache, partial
+from functools import partial
 
 import numpy as np
 
 from codec import bitstream, exact_symbols, lanes
+from codec.compiled import Loops
 from codec.exact_symbols import OFFSETS
 from codec.models import exact, exact_fitting
 from codec.models.errors import CodecError
-from codec.models.exact import Corrector, Front, Known, Linear, Predictor, Setting
+from codec.models.exact import Corrector, Known, Linear, Predictor, Setting
 from codec.models.exact_planes import SLOPE, steps
 from codec.models.exact_walk import Channel, Walk
 
-WORTH_LOADING = 1 << 17     # samples, for compiled loops
 COUNTS = {exact.SAME: 1, exact.BY_PHASE: 4, exact.BY_TEXTURE: 8}    # of sets of weights
 OF_LANE = 1 << 11           # samples there should be for each lane, where planes are side by side
+
+
+def _loops():
+    from codec import exact_fast
+    return exact_fast
+
+
+compiled = Loops(_loops, 1 << 17)
 
 
 def encode(samples: np.ndarray, depth: int, bound: int, predictor: Predictor
@@ -84,12 +92,7 @@ def _told(own: np.ndarray, setting: Setting, network: Corrector) -> tuple[Known,
     int [4, T, samples]."""
     if fast := compiled(own.size):
         return fast.predict(own, setting, network)
-    told: list[np.ndarray] = []
-
-    def choose(front: Front) -> np.ndarray:
-        found = exact.symbols(own, front, setting.bound)
-        told.append(np.array([front.scale, front.tail, front.fraction, found], np.int32))
-        return found
+    choose, told = exact_symbols.recorded(partial(exact.symbols, own, bound=setting.bound))
     known = exact.sweep(own.shape, setting, network, choose)
     return known, np.concatenate(told, 2)
 
@@ -98,25 +101,6 @@ def side_by_side(samples: int) -> int:
     """How many tiles of 2**16 samples should be coded at once, of so many in all: arrays of fewer
     leave threads waiting for one another; compiled loops do not."""
     return 4 if compiled(samples) else 48
-
-
-def threads_for(samples: int, threads: int) -> int:
-    """How many of so many threads do not wait for one another on slabs of a volume."""
-    return threads if compiled(samples) else 1
-
-
-def compiled(samples: int):
-    """The module of compiled loops, where they are there, and loaded or worth it; else None."""
-    return _loaded() if samples >= WORTH_LOADING or _loaded.cache_info().currsize else None
-
-
-@lru_cache
-def _loaded():
-    try:
-        from codec import exact_fast
-    except ImportError:         # of numba
-        return None
-    return exact_fast
 
 
 def _lanes(shape: tuple[int, ...]) -> int:

@@ -36,6 +36,37 @@ def layer(x, count, layer, out):
 
 
 @jit
+def distribution(x, value, e, floor, depth, bound, finer, layers, scratch):
+    """Centre, scale, tail and fraction of a sample, of which x are the network's inputs: see
+    `models.exact.distribution`."""
+    narrow, hidden, mixed, answer = scratch
+    inputs, wide = len(narrow), len(mixed) - len(narrow)
+    for i in range(inputs):
+        narrow[i] = x[i]
+        mixed[wide + i] = x[i]
+    layer(narrow, inputs, layers[0], hidden)
+    layer(hidden, len(hidden), layers[1], mixed)
+    layer(mixed, wide + inputs, layers[2], answer)
+    top = (np.int64(1) << depth) - 1
+    mean = value + (np.int64(answer[0]) << e)
+    mean = clip(mean, floor << exact.MEAN_BITS, (floor + top) << exact.MEAN_BITS)
+    centre = (mean + 32) >> exact.MEAN_BITS
+    fraction = ((mean - (centre << exact.MEAN_BITS) + 2) >> 2) + bound
+    scale = (clip(np.int64(answer[1]), 0, exact.HIGHEST_INDEX)
+             + exact_tables.PER_OCTAVE * e - finer)
+    tail = clip(np.int64(answer[2]), 0, len(exact_tables.TAILS) - 1)
+    return centre, scale, tail, fraction // (2 * bound + 1)
+
+
+@jit
+def scratch_of(layers):
+    """Where a network's numbers stand: inputs, hidden values of both layers, answer."""
+    inputs = len(layers[0][0])
+    return (np.zeros(inputs, np.int32), np.zeros(len(layers[0][1]), np.int32),
+            np.zeros(len(layers[1][1]) + inputs, np.int32), np.zeros(exact.OUTPUTS, np.int32))
+
+
+@jit
 def _first_value(S, seen, place, places, crosses, offsets, weights, by, busy, row, column, depth,
                  own, parts):
     """The linear prediction in 1/64; own and parts are left with its inputs."""
@@ -154,9 +185,9 @@ def _predict(own_planes, seen, seen_errors, which, place, plane, row, column, ti
              linear, base, high, numbers, layers, scratch):
     """Of a sample: its guess, floor, centre, scale, tail and fraction."""
     depth, bound, has_base, of_bound, finer = numbers
-    inputs, wide = len(layers[0][0]), len(layers[1][1])
+    inputs = len(layers[0][0])
     weights, by, busy = linear
-    own, parts, x, seen_at, narrow, hidden, mixed, answer = scratch
+    own, parts, x, seen_at, network = scratch
     crosses, planes = len(which), weights.shape[1]
     for k in range(crosses):
         seen_at[2 * k] = place + (which[k, plane] - plane) * high
@@ -171,23 +202,10 @@ def _predict(own_planes, seen, seen_errors, which, place, plane, row, column, ti
         shown -= 128
     x[inputs - 2] = clip(shown, -exact.INPUT_MAX, exact.INPUT_MAX)
     x[inputs - 1] = min(of_bound, exact.INPUT_MAX)
-    for i in range(inputs):
-        narrow[i] = x[i]
-        mixed[wide + i] = x[i]
-    layer(narrow, inputs, layers[0], hidden)
-    layer(hidden, wide, layers[1], mixed)
-    layer(mixed, wide + inputs, layers[2], answer)
-    floor, top = np.int64(0), (np.int64(1) << depth) - 1
-    if has_base:
-        floor = -np.int64(base[tile, plane, row, column])
-    mean = value + (np.int64(answer[0]) << e)
-    mean = clip(mean, floor << exact.MEAN_BITS, (floor + top) << exact.MEAN_BITS)
-    centre = (mean + 32) >> exact.MEAN_BITS
-    fraction = ((mean - (centre << exact.MEAN_BITS) + 2) >> 2) + bound
-    scale = (clip(np.int64(answer[1]), 0, exact.HIGHEST_INDEX)
-             + exact_tables.PER_OCTAVE * e - finer)
-    tail = clip(np.int64(answer[2]), 0, len(exact_tables.TAILS) - 1)
-    return guess, floor, centre, scale, tail, fraction // (2 * bound + 1)
+    floor = -np.int64(base[tile, plane, row, column]) if has_base else np.int64(0)
+    centre, scale, tail, fraction = distribution(x, value, e, floor, depth, bound, finer, layers,
+                                                 network)
+    return guess, floor, centre, scale, tail, fraction
 
 
 @jit
@@ -213,13 +231,10 @@ def walk(own_planes, seen, seen_errors, which, shape, offsets, linear, base, num
           source, told, states, words, at, ends, lane_count, shifts_of, tables):
     """All samples of a channel, of one tile after the other."""
     tiles, planes, height, width = shape
-    inputs, first, second = len(layers[0][0]), len(layers[0][1]), len(layers[1][1])
     depth, bound = numbers[0], numbers[1]
     stride = tiles * (planes + 1) * (height + 2 * REACH)
     scratch = (np.zeros(OWN_COUNT, np.int64), np.zeros(2 * (CROSS_COUNT + 1), np.int64),
-               np.zeros(inputs, np.int64), np.zeros(4, np.int64), np.zeros(inputs, np.int32),
-               np.zeros(first, np.int32), np.zeros(second + inputs, np.int32),
-               np.zeros(exact.OUTPUTS, np.int32))
+               np.zeros(len(layers[0][0]), np.int64), np.zeros(4, np.int64), scratch_of(layers))
     kept = np.zeros((12, planes * min(height, -(-width // SLOPE))), np.int64)
     plane_of, rows, columns, places, guesses, floors, centres, scales, tails = kept[:9]
     fractions, shifts, symbols = kept[9:]
@@ -243,11 +258,11 @@ def walk(own_planes, seen, seen_errors, which, shape, offsets, linear, base, num
                 rows_of_tables(scales, tails, fractions, shifts, count, shifts_of[tile])
                 for start in range(0, count, lane_count):
                     decode(scales, fractions, shifts, symbols, start,
-                            min(count, start + lane_count), rows[0], tile, states, words, at,
-                            ends, lane_count, tables)
+                           min(count, start + lane_count), rows[0], tile, states, words, at,
+                           ends, lane_count, tables)
             for i in range(count):
                 found = clip(centres[i] + symbols[i] * (2 * bound + 1), floors[i],
-                              floors[i] + (np.int64(1) << depth) - 1)
+                             floors[i] + (np.int64(1) << depth) - 1)
                 _put(own_planes[0], places[i], stride, rows[i], columns[i], height, width, found)
                 _put(own_planes[1], places[i], stride, rows[i], columns[i], height, width,
                      found - guesses[i])

@@ -8,21 +8,29 @@ what is predicted.
 from __future__ import annotations
 
 import struct
-from functools import lru_cache
+from functools import partial
 
 import numpy as np
 
 from codec import bitstream, exact_symbols, lanes
+from codec.compiled import Loops
 from codec.exact_symbols import OFFSETS
 from codec.models import exact_signal, exact_signal_fitting
 from codec.models.errors import CodecError
-from codec.models.exact import DEEPEST, Front, Predictor
+from codec.models.exact import DEEPEST, Predictor
 from codec.models.exact_signal import MOST, OTHER, OWN, WEIGHT_BITS, WEIGHTS, Setting
 from codec.models.exact_signal_fitting import KINDS, WIDEST, Fitted, setting_of
 
 MOST_LANES = 16
-WORTH_LOADING = 1 << 13     # samples, for compiled loops
 FARTHEST = 24               # bits by which what is left over may be scaled
+
+
+def _loops():
+    from codec import exact_signal_fast
+    return exact_signal_fast
+
+
+compiled = Loops(_loops, 1 << 13)
 
 
 def encode(blocks: np.ndarray, depth: int, bound: int, predictor: Predictor
@@ -80,33 +88,9 @@ def _told(own: np.ndarray, setting: Setting, predictor: Predictor
     int [4, T, samples]."""
     if fast := compiled(own.size):
         return fast.predict(own, setting, predictor)
-    told: list[np.ndarray] = []
-
-    def choose(front: Front) -> np.ndarray:
-        found = exact_signal.symbols(own, front, setting.bound)
-        told.append(np.array([front.scale, front.tail, front.fraction, found], np.int32))
-        return found
+    choose, told = exact_symbols.recorded(partial(exact_signal.symbols, own, bound=setting.bound))
     known = exact_signal.sweep(own.shape, setting, predictor.network(0), choose)
     return known, np.concatenate(told, 2)
-
-
-def compiled(samples: int):
-    """The module of compiled loops, where they are there, and loaded or worth it; else None."""
-    return _loaded() if samples >= WORTH_LOADING or _loaded.cache_info().currsize else None
-
-
-@lru_cache
-def _loaded():
-    try:
-        from codec import exact_signal_fast
-    except ImportError:         # of numba
-        return None
-    return exact_signal_fast
-
-
-def threads_for(samples: int, threads: int) -> int:
-    """How many of so many threads do not wait for one another on blocks of a signal."""
-    return threads if compiled(samples) else 1
 
 
 def _lanes(channels: int) -> int:

@@ -6,9 +6,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from codec.exact_loops import layer, log
+from codec.exact_loops import distribution, log, scratch_of
 from codec.exact_symbol_loops import clip, decode, jit, rows_of_tables
-from codec.models import exact, exact_signal, exact_tables
+from codec.models import exact, exact_signal
 from codec.models.exact_signal import (
     ERRORS,
     FINE,
@@ -125,34 +125,11 @@ def _learn(samples, errors, left, learned, energy, means, channel, now, found, g
 
 
 @jit
-def _predict(value, e, level, numbers, layers, scratch):
-    """Centre, scale, tail and fraction of a sample, of which x has the network's inputs."""
-    depth, bound, _, finer = numbers
-    x, narrow, hidden, mixed, answer = scratch
-    wide, middle = len(hidden), len(mixed) - INPUTS
-    for k in range(INPUTS):
-        narrow[k] = x[k]
-        mixed[middle + k] = x[k]
-    layer(narrow, INPUTS, layers[0], hidden)
-    layer(hidden, wide, layers[1], mixed)
-    layer(mixed, middle + INPUTS, layers[2], answer)
-    top = (np.int64(1) << depth) - 1
-    mean = value + (np.int64(answer[0]) << e)
-    mean = clip(mean, -level << exact.MEAN_BITS, (top - level) << exact.MEAN_BITS)
-    centre = (mean + 32) >> exact.MEAN_BITS
-    fraction = ((mean - (centre << exact.MEAN_BITS) + 2) >> 2) + bound
-    scale = (clip(np.int64(answer[1]), 0, exact.HIGHEST_INDEX)
-             + exact_tables.PER_OCTAVE * e - finer)
-    tail = clip(np.int64(answer[2]), 0, len(exact_tables.TAILS) - 1)
-    return centre, scale, tail, fraction // (2 * bound + 1)
-
-
-@jit
 def walk(source, told, out, tile, numbers, levels, shifts_of, sizes, weights, layers, states, words,
          at, ends, lane_count, offsets, tables):
     """All samples of a block."""
     channels, length = out.shape
-    depth, bound, of_bound, _ = numbers
+    depth, bound, of_bound, finer = numbers
     samples, errors = np.zeros((2, channels, PAD + length), np.int64)
     left = np.zeros((COUNT, channels, PAD + length), np.int64)
     learned = np.zeros((COUNT, channels, PAD), np.int64)
@@ -160,8 +137,7 @@ def walk(source, told, out, tile, numbers, levels, shifts_of, sizes, weights, la
     kept, added = np.zeros((8, channels), np.int64), np.zeros((channels, COUNT), np.int64)
     rows, tails, fractions, shifts, symbols, centres, guesses, firsts = kept
     x, top, done = np.zeros(INPUTS, np.int64), (np.int64(1) << depth) - 1, 0
-    scratch = (x, np.zeros(INPUTS, np.int32), np.zeros(len(layers[0][1]), np.int32),
-               np.zeros(len(layers[1][1]) + INPUTS, np.int32), np.zeros(exact.OUTPUTS, np.int32))
+    scratch = scratch_of(layers)
     for s in range(length + channels - 1):
         low, high = max(0, s - length + 1), min(channels, s + 1)
         for c in range(low, high):
@@ -175,8 +151,8 @@ def walk(source, told, out, tile, numbers, levels, shifts_of, sizes, weights, la
             guess = (value + 32) >> exact.MEAN_BITS
             e = _describe(samples, errors, means, c, now, guess, value, first,
                           added[c, 0] << shifts_of[c], of_bound, x)
-            centres[i], rows[i], tails[i], fractions[i] = _predict(value, e, levels[c], numbers,
-                                                                   layers, scratch)
+            centres[i], rows[i], tails[i], fractions[i] = distribution(
+                x, value, e, -levels[c], depth, bound, finer, layers, scratch)
             guesses[i], firsts[i] = guess, first
         count = high - low
         if told.shape[1]:

@@ -6,18 +6,30 @@ after it; one beyond the reach of its table is an escape, and follows in two hal
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 
 from codec import lanes
 from codec.models import exact_tables
-from codec.models.exact import Front
+from codec.models.exact import Code, Front
 from codec.models.exact_planes import Step
 from codec.models.exact_tables import Tables
 
 OFFSETS = range(-4, 5)      # of scale indexes, by which an encoder suits them to a tile
 JUDGED = 1 << 13            # symbols that an offset is chosen by
+
+
+def recorded(symbols: Callable[[Front], np.ndarray]) -> tuple[Code, list[np.ndarray]]:
+    """Of what gives an encoder's symbols of a step: the same for a sweep, and a list to which each
+    step's [4, T, n] comes, as `add` takes them."""
+    told: list[np.ndarray] = []
+
+    def choose(front: Front) -> np.ndarray:
+        found = symbols(front)
+        told.append(np.array([front.scale, front.tail, front.fraction, found], np.int32))
+        return found
+    return choose, told
 
 
 def streams(told: list[np.ndarray], steps: list[Step], lane_count: int, tables: Tables, fast

@@ -10,6 +10,7 @@ infinities) is kept apart.
 from __future__ import annotations
 
 import json
+import math
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -61,6 +62,11 @@ class Numbers:
     def depth(self) -> int:
         """Bits of a whole number."""
         return max(1, int(self.top).bit_length())
+
+    def described(self) -> dict:
+        """What to tell of them."""
+        return {"dtype": str(self.dtype), "lossless": self.stated == 0, "max_error": self.stated,
+                "depth": self.depth, "levels": None if self.levels is None else len(self.levels)}
 
     def whole(self, values: np.ndarray) -> np.ndarray:
         """Values -> uint; what is no number becomes what is before it."""
@@ -273,6 +279,24 @@ def _nearest(levels: np.ndarray, values: np.ndarray) -> np.ndarray:
         return np.zeros(values.shape, np.int64)
     after = np.clip(np.searchsorted(levels, values), 1, len(levels) - 1)
     return after - (values - levels[after - 1] <= levels[after] - values)
+
+
+# ---- what was lost
+
+def difference(a: Any, b: Any) -> tuple[np.ndarray, float, float]:
+    """Of what is a number in both arrays: it, float64, as the first has it; the mean squared error
+    and the largest."""
+    first, second = (np.asarray(values, np.float64) for values in (a, b))
+    fine = np.isfinite(first) & np.isfinite(second)
+    error = np.abs(first - second)[fine]
+    return first[fine], float(np.mean(error**2)) if error.size else 0.0, float(error.max(initial=0))
+
+
+def decibels(power: float, error: float) -> float:
+    """>>> decibels(100, 1), decibels(1, 0)
+    (20.0, inf)
+    """
+    return math.inf if error == 0 else 10 * math.log10(max(power, 1e-300) / error)
 
 
 # ---- sections

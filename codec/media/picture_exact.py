@@ -6,7 +6,6 @@ as a lossless WebP: that is a coder for the whole picture then.
 
 from __future__ import annotations
 
-import hashlib
 import math
 import struct
 from collections.abc import Iterable, Iterator
@@ -47,13 +46,13 @@ def compress(picture: Picture, wanted: float | str, extras: list[Section], engin
     header = Header(16 + picture.gray, shape, TILE, 100.0, model.digest, model.name)
     bound = Bound(max_error, depth, channels, OWN)
     tiles: dict[int, bytes] = {}
-    whole = planes_of(picture, windows.whole(shape))
-    webp = picture_webp.of_graphic(whole) if max_error == 0 and depth == 8 else None
+    whole = planes_of(picture, windows.whole(shape)) if max_error == 0 and depth == 8 else None
+    webp = None if whole is None else picture_webp.of_graphic(whole)
     if webp is None:
         boxes = _boxes(shape)
         first = boxes[::-(-len(boxes) // FIRST)]
         tiles = _coded(picture, first, header, bound, engine)
-        if max_error == 0 and depth == 8:
+        if whole is not None:
             seen = sum(math.prod(s.stop - s.start for s in box) for _, box in first)
             about = sum(map(len, tiles.values())) * header.size / seen
             webp = picture_webp.packed(whole, about)
@@ -62,7 +61,7 @@ def compress(picture: Picture, wanted: float | str, extras: list[Section], engin
             tiles |= _coded(picture, left, header, bound, engine)
             if webp is not None and len(webp) >= sum(map(len, tiles.values())):
                 webp = None
-    if webp is not None:
+    if webp is not None and whole is not None:
         header, bound = replace(header, tile=bitstream.WHOLE), bound._replace(coder=WEBP)
         tiles = {0: struct.pack("<I", exact_tiles.checksum(header, bound, 0, whole)) + webp}
     yield Section(bitstream.HEADER, header.pack())
@@ -134,8 +133,7 @@ def exactness(header: Header, extras: dict[str, bytes]) -> dict:
 def digest(header: Header, sections: Iterable[Section], engine: Engine) -> dict:
     """{"symbols": how many samples, "sha256": of all of them, as rows of pixels}."""
     area = windows.whole(header.shape)
-    samples = decompress(header, sections, engine, area, {})
-    return {"symbols": samples.size, "sha256": hashlib.sha256(samples.data).hexdigest()}
+    return exact_tiles.digest(decompress(header, sections, engine, area, {}))
 
 
 def _boxes(shape: tuple[int, ...]) -> list[tuple[int, Box]]:

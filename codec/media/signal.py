@@ -10,8 +10,6 @@ several side by side.
 
 from __future__ import annotations
 
-import hashlib
-import math
 from collections.abc import Iterable, Iterator
 
 import numpy as np
@@ -21,13 +19,7 @@ from codec.bands import Bands
 from codec.bitstream import Header, Section, Unit
 from codec.engines import Engine
 from codec.exact_tiles import OWN, Bound
-from codec.media.signal_file import (
-    MOST_CHANNELS,
-    SUFFIXES,
-    Signal,
-    read,
-    recognises,
-)
+from codec.media.signal_file import FORMS, MOST_CHANNELS, SUFFIXES, Signal, read, recognises
 from codec.media.signal_writing import write
 from codec.models.errors import CodecError
 from codec.models.exact import Predictor
@@ -71,11 +63,13 @@ def compress(signal: Signal, target: Target, engine: Engine, instead: Engine | N
         "form": signal.form, "rate": signal.rate, "bits": signal.bits, "axes": signal.axes})
     yield Section(bitstream.BOUND, bound.pack())
 
+    threads = exact_signal.compiled.threads(length * channels, engine.threads)
+
     def code(group: list[int]) -> list[bytes]:
         blocks = np.stack([numbers.whole(signal.samples[BLOCK * i:BLOCK * (i + 1)]) for i in group])
         return exact_tiles.encode(blocks, group, header, bound, model.predictor, exact_signal)
     for payloads in parallel.in_order(code, _groups(header, channels, range(header.tiles)),
-                                      exact_signal.threads_for(length * channels, engine.threads)):
+                                      threads):
         for payload in payloads:
             yield Section(bitstream.SAMPLES, payload)
 
@@ -84,7 +78,7 @@ def _groups(header: Header, channels: int, blocks: range) -> list[list[int]]:
     """Blocks that are coded side by side: of one length, and where loops are not compiled, many."""
     [length] = header.shape
     alone = exact_signal.compiled(length * channels)
-    many = 1 if alone else max(1, MOST_TOGETHER // BLOCK // channels)
+    many = 1 if alone else max(1, MOST_TOGETHER // header.tile // channels)
     whole = [i for i in blocks if (i + 1) * header.tile <= length]
     groups = [whole[at:at + many] for at in range(0, len(whole), many)]
     return groups + [[i] for i in blocks if (i + 1) * header.tile > length]
@@ -114,19 +108,13 @@ def exactness(header: Header, extras: dict[str, bytes]) -> dict:
     bound = Bound.unpack(extras.get(bitstream.BOUND), MOST_CHANNELS)
     numbers, told = whole_numbers.unpack(dict(extras), bound.max_error,
                                           header.size * bound.channels)
-    return {"channels": bound.channels, "dtype": str(numbers.dtype), "form": told.get("form"),
-            "rate": told.get("rate"), "bits": told.get("bits"), "lossless": numbers.stated == 0,
-            "max_error": numbers.stated, "depth": bound.depth,
-            "levels": None if numbers.levels is None else len(numbers.levels)}
+    kept = {name: told.get(name) for name in ("form", "rate", "bits")}
+    return {"channels": bound.channels, **kept, **numbers.described()}
 
 
 def digest(header: Header, sections: Iterable[Section], engine: Engine) -> dict:
     """{"symbols": how many samples, "sha256": of all of them, those of a time together}."""
-    samples = decompress(header, sections, engine).samples
-    found, rows = hashlib.sha256(), getattr(samples, "height", len(samples))
-    for top in range(0, len(samples), rows):
-        found.update(np.ascontiguousarray(samples[top:top + rows]).data)
-    return {"symbols": math.prod(samples.shape), "sha256": found.hexdigest()}
+    return exact_tiles.digest(decompress(header, sections, engine).samples)
 
 
 def decompress(header: Header, sections: Iterable[Section], engine: Engine,
@@ -150,7 +138,7 @@ def decompress(header: Header, sections: Iterable[Section], engine: Engine,
         raise CodecError(f"crop {','.join(map(str, part or ()))} is not inside the signal of "
                          f"{length} samples; allowed are two numbers: the first sample, and how "
                          "many", "usage")
-    threads = exact_signal.threads_for(length * bound.channels, engine.threads)
+    threads = exact_signal.compiled.threads(length * bound.channels, engine.threads)
 
     def values(first: int, last: int) -> np.ndarray:
         whole = _decode(unit, header, bound, (start + first, start + last), threads,
@@ -168,7 +156,7 @@ def _check(header: Header, bound: Bound, numbers: Numbers, told: dict) -> None:
     """CodecError if what sections say is not one thing."""
     rate, bits, form, axes = (told.get(name) for name in ("rate", "bits", "form", "axes"))
     sound = (isinstance(rate, int) and isinstance(bits, int) and 1 <= bits <= 64
-             and isinstance(form, str) and axes in ("t", "tc", "ct")
+             and form in FORMS.values() and axes in ("t", "tc", "ct")
              and numbers.shape == (*header.shape, bound.channels) and numbers.depth == bound.depth
              and (axes != "t" or bound.channels == 1) and bound.coder == OWN
              and header.tile * bound.channels <= LARGEST)
@@ -200,9 +188,6 @@ def _decode(unit: Unit, header: Header, bound: Bound, area: tuple[int, int], thr
 def compare(a: Signal, b: Signal) -> dict:
     """What the second has lost of the first: SNR in dB, and the largest error of what is a number
     in both."""
-    first, second = (np.asarray(v.samples, np.float64) for v in (a, b))
-    fine = np.isfinite(first) & np.isfinite(second)
-    error, power = np.abs(first - second)[fine], float(np.mean(first[fine]**2)) if fine.any() else 0
-    mean = float(np.mean(error**2)) if error.size else 0.0
-    return {"snr": math.inf if mean == 0 else 10 * math.log10(max(power, 1e-300) / mean),
-            "largest_error": float(error.max(initial=0))}
+    there, mean, largest = whole_numbers.difference(a.samples, b.samples)
+    return {"snr": whole_numbers.decibels(np.mean(there**2) if there.size else 0, mean),
+            "largest_error": largest}

@@ -15,7 +15,6 @@ from codec.models.errors import CodecError
 from codec.raw_files import BAND, Counted, first_line, needed, npy_header, write_samples
 
 AROUND = {"wav": 2, "aiff": 2, "npy": 2, "flac": 1}     # how many pieces there are besides samples
-VORBIS_COMMENT = 4
 
 
 def write(signal: Signal, suffix: str, file: BinaryIO) -> tuple[int, list[str]]:

@@ -10,7 +10,6 @@ and whole numbers. Slabs are so many planes that memory is bounded; each is code
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 from collections.abc import Iterable, Iterator
@@ -121,7 +120,7 @@ def compress(volume: Volume, target: Target, engine: Engine, instead: Engine | N
         return unit, [(number, payload) for (number, _), payload in zip(group, payloads)]
     jobs = [(unit, group) for unit, box in enumerate(_slabs(plan))
             for group in _groups(box, TILE)]
-    coded = parallel.in_order(code, jobs, exact.threads_for(header.size, engine.threads))
+    coded = parallel.in_order(code, jobs, exact.compiled.threads(header.size, engine.threads))
     for _, parts in groupby(coded, lambda part: part[0]):
         for _, payload in sorted(pair for _, pairs in parts for pair in pairs):
             yield Section(bitstream.SAMPLES, payload)
@@ -220,19 +219,13 @@ def exactness(header: Header, extras: dict[str, bytes]) -> dict:
     """What to tell of the bound that a file keeps."""
     bound = Bound.unpack(extras.get(bitstream.BOUND))
     numbers, told = whole_numbers.unpack(dict(extras), bound.max_error, header.size * 4)
-    return {"shape": list(numbers.shape), "dtype": str(numbers.dtype), "form": told.get("form"),
-            "lossless": numbers.stated == 0, "max_error": numbers.stated, "depth": bound.depth,
-            "levels": None if numbers.levels is None else len(numbers.levels),
-            "order": told.get("order"), "slab": told.get("slab")}
+    kept = {name: told.get(name) for name in ("form", "order", "slab")}
+    return {"shape": list(numbers.shape), **kept, **numbers.described()}
 
 
 def digest(header: Header, sections: Iterable[Section], engine: Engine) -> dict:
     """{"symbols": how many samples, "sha256": of all of them, as the file's array has them}."""
-    samples = decompress(header, sections, engine).samples
-    found, rows = hashlib.sha256(), getattr(samples, "height", len(samples))
-    for top in range(0, len(samples), rows):
-        found.update(np.ascontiguousarray(samples[top:top + rows]).data)
-    return {"symbols": math.prod(samples.shape), "sha256": found.hexdigest()}
+    return exact_tiles.digest(decompress(header, sections, engine).samples)
 
 
 def decompress(header: Header, sections: Iterable[Section], engine: Engine,
@@ -257,7 +250,7 @@ def decompress(header: Header, sections: Iterable[Section], engine: Engine,
                          "damaged")
     rank = len(numbers.shape) - colours
     area = _area(part, numbers.shape[:rank])
-    threads = exact.threads_for(header.size, engine.threads)
+    threads = exact.compiled.threads(header.size, engine.threads)
 
     def values(box: Box) -> np.ndarray:
         """Of a box of the file's axes."""
@@ -342,9 +335,6 @@ def _decode(units: list[Unit], plan: Plan, header: Header, bound: Bound, area: B
 def compare(a: Volume, b: Volume) -> dict:
     """What the second has lost of the first: PSNR in dB over their range, and the largest error of
     what is a number in both."""
-    first, second = (np.asarray(v.samples, np.float64) for v in (a, b))
-    fine = np.isfinite(first) & np.isfinite(second)
-    error = np.abs(first - second)[fine]
-    mean, span = float(np.mean(error**2)) if error.size else 0.0, float(np.ptp(first[fine]))
-    return {"psnr": math.inf if mean == 0 else 10 * math.log10(max(span, 1e-300) ** 2 / mean),
-            "largest_error": float(error.max(initial=0))}
+    there, mean, largest = whole_numbers.difference(a.samples, b.samples)
+    return {"psnr": whole_numbers.decibels(np.ptp(there)**2 if there.size else 0, mean),
+            "largest_error": largest}

@@ -14,7 +14,7 @@ from codec import exact
 
 pytest.importorskip("numba")
 
-from codec import exact_symbol_loops
+from codec import exact_fast, exact_symbol_loops
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +75,7 @@ def test_a_network_that_does_not_fit_is_refused(predictor):
     tile = np.zeros([1, 1, 20, 20, 1], np.uint8)
     wrong = dataclasses.replace(predictor, networks=predictor.networks[::-1])
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(exact, "WORTH_LOADING", 0)
+        patch.setattr(exact, "compiled", lambda samples: exact_fast)
         with pytest.raises(ValueError, match="do not predict from 24 inputs"):
             exact.encode(tile, 8, 0, wrong)
 
