@@ -1,12 +1,15 @@
-"""Picture files made chunk by chunk: what no library writes, and people have."""
+"""Picture files made chunk by chunk: what no library writes, and people have; and containers."""
 
 import io
+import json
 import struct
 import zlib
 
 import numpy as np
 from PIL import Image, ImageCms
 from PIL.TiffImagePlugin import IFDRational
+
+from codec import bitstream
 
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 XMP = b'<?xpacket begin=""?><x:xmpmeta xmlns:x="adobe:ns:meta/"/><?xpacket end="w"?>'
@@ -76,3 +79,22 @@ def extended_xmp(rest: bytes) -> tuple[bytes, ...]:
     return (b"http://ns.adobe.com/xap/1.0/\0" + first, *(
         b"http://ns.adobe.com/xmp/extension/\0" + guid + struct.pack(">II", len(rest), at)
         + rest[at:at + 60000] for at in range(0, len(rest), 60000)))
+
+
+# ---- containers
+
+def sections_of(blob: bytes) -> list[bitstream.Section]:
+    return list(bitstream.Reader(io.BytesIO(blob)))
+
+
+def joined(sections: list[bitstream.Section]) -> bytes:
+    out = io.BytesIO()
+    bitstream.write(out, sections)
+    return out.getvalue()
+
+
+def told_otherwise(blob: bytes, change: dict) -> bytes:
+    """A volume or signal whose section M says something else."""
+    return joined([section if section.type != bitstream.NUMBERS else section._replace(
+        payload=json.dumps(json.loads(section.payload) | change).encode())
+        for section in sections_of(blob)])

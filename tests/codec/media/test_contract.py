@@ -5,10 +5,13 @@ import io
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import codec
 from codec import bitstream, engines, media
 from codec.rate_control import Target
+from tests.codec.media.made import joined, sections_of
 
 NAMES = {"KINDS", "SUFFIXES", "DEFAULT_SUFFIX", "MODELS", "EXACT", "recognises", "read", "write",
          "info", "compress", "decompress", "exactness", "digest", "compare", "learned"}
@@ -89,6 +92,36 @@ def test_a_value_comes_back_within_a_bound(medium, value, bound):
     assert np.abs(off).max() <= bound and again.array.dtype == value.array.dtype
     assert medium.exactness(header, extras)["lossless"] == (bound == 0)
     assert medium.digest(header, iter(rest), engine)["symbols"] == value.array.size
+
+
+@pytest.fixture(scope="module")
+def blob(value):
+    """A signal of the medium, kept exactly."""
+    return codec.compress(value, max_error=0)
+
+
+def test_every_changed_byte_is_noticed(blob):
+    random = np.random.default_rng(5)
+    for at in [*range(30), *random.integers(30, len(blob), 60)]:
+        hurt = bytearray(blob)
+        hurt[at] ^= 1 << random.integers(8)
+        with pytest.raises(codec.CodecError):
+            codec.decompress(bytes(hurt))
+    for end in random.integers(0, len(blob), 20):
+        with pytest.raises(codec.CodecError):
+            codec.decompress(blob[:end])
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.sampled_from("MLNBfS"), st.binary(max_size=60))
+def test_any_bytes_of_its_sections_are_an_error_or_nothing(blob, kind, data):
+    parts = [s for s in sections_of(blob) if s.type != kind]
+    parts.insert(1, bitstream.Section(kind, data))
+    for look in codec.decompress, codec.info:
+        try:
+            look(joined(parts))
+        except codec.CodecError as error:
+            assert error.kind in ("damaged", "unsupported")
 
 
 def test_a_file_that_it_writes_is_one_that_it_reads(medium, value):
