@@ -48,27 +48,39 @@ def look(crops: Iterable[tuple[np.ndarray, int]], bounds: tuple[int, ...], seed:
             group, step = groups[channel.crosses], 2 * channel.bound + 1
 
             def seen(at, x, e, first, own=own, group=group, step=step) -> None:
-                some = random.random(e.size) < SHARE
                 error = own[:, at.planes, at.rows, at.columns] - first / (1 << exact.MEAN_BITS)
-                group.append((x.reshape(len(x), -1)[:, some].T, e.ravel()[some],
-                              error.ravel()[some].astype(np.float32),
-                              np.full(some.sum(), step / 2, np.float32)))
+                group.append(some_of(random.random(e.size) < SHARE, x, e, error, step / 2))
             setting = steps.setting(channel, linear)
             steps.add(channel, setting, exact.sweep(
                 tiles.shape[:4], setting, no_network,
                 partial(exact.symbols, own, bound=channel.bound), seen))
+    for tiles, depth in stacked(crops, CROPS, 0):
+        walk(tiles, depth)
+    return [Seen(*(np.concatenate(parts) for parts in zip(*group))) if group else None
+            for group in groups]
+
+
+def some_of(which: np.ndarray, x: np.ndarray, e: np.ndarray, error: np.ndarray, half: float
+            ) -> tuple[np.ndarray, ...]:
+    """What `Seen` holds, of those samples of a step, of which x is [inputs, ...]."""
+    return (x.reshape(len(x), -1)[:, which].T, e.ravel()[which],
+            error.ravel()[which].astype(np.float32), np.full(which.sum(), half, np.float32))
+
+
+def stacked(crops: Iterable[tuple[np.ndarray, int]], together: int, axis: int
+            ) -> Iterator[tuple[np.ndarray, int]]:
+    """Crops of one shape and depth in stacks, so that these have so many planes or channels, which
+    lie along an axis of a crop."""
     waiting: dict[tuple, list[np.ndarray]] = {}
     for crop, depth in crops:
         alike = waiting.setdefault((crop.shape, depth), [])
         alike.append(crop)
-        if len(alike) * len(crop) >= CROPS:
-            walk(np.stack(alike), depth)
+        if len(alike) * crop.shape[axis] >= together:
+            yield np.stack(alike), depth
             alike.clear()
     for (_, depth), alike in waiting.items():
         if alike:
-            walk(np.stack(alike), depth)
-    return [Seen(*(np.concatenate(parts) for parts in zip(*group))) if group else None
-            for group in groups]
+            yield np.stack(alike), depth
 
 
 def no_network(x: np.ndarray) -> np.ndarray:
