@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw
+from skimage import data
 
 import codec
 from codec.media import picture_choice, picture_webp
@@ -64,7 +65,7 @@ def test_what_keeps_no_promise_is_coded_exactly_though_it_is_more(text, monkeypa
 
 def test_a_bound_keeps_a_promise_with_less(photo, monkeypatch):
     """Bounds are for what the exact coder takes less for than WebP; latents are made bad here."""
-    pixels = photo[60:92, 120:168]
+    pixels = photo[100:148, 40:104]
     monkeypatch.setattr(picture_choice, "NEAR", 100)
     monkeypatch.setattr(picture_choice, "MOST", 100)
     monkeypatch.setattr(picture_choice, "promised", lambda quality: 90)
@@ -142,7 +143,7 @@ def test_pillow_sees_such_files(art):
 
 
 def test_a_size_is_told_before_it_is_known(photo, text):
-    for pixels, low, high in (photo, 0.8, 1.6), (np.tile(photo, (3, 3, 1)), 0.8, 1.6), (
+    for pixels, low, high in (photo, 0.8, 1.6), (data.astronaut(), 0.8, 1.6), (
             np.tile(text, (3, 3, 1)), 0.5, 60):
         size = len(picture_webp.packed(pixels, 1e9) or b"")
         assert low * size < picture_webp.guess(pixels) < high * size
