@@ -33,11 +33,11 @@ def _loops():
 compiled = Loops(_loops, 1 << 17)
 
 
-def encode(samples: np.ndarray, depth: int, bound: int, predictor: Predictor
+def encode(samples: np.ndarray, depth: int, bound: int, predictor: Predictor, luma: bool = False
            ) -> tuple[list[bytes], np.ndarray]:
     """Tiles uint [T, D, h, w, C] of so many bits -> the payload of each, and samples as decoded:
-    none is further than `bound` from what it was."""
-    walk, lane_count = Walk(samples.shape, depth, bound), _lanes(samples.shape)
+    none is further than `bound` from what it was. luma: they are luma and chroma, not RGB."""
+    walk, lane_count = Walk(samples.shape, depth, bound, luma), _lanes(samples.shape)
     every, heads = list(steps(*samples.shape[1:4])), [b""] * len(samples)
     sizes, symbols = [len(step.rows) for step in every], list[np.ndarray]()
     size = exact_fitting.together(*samples.shape[1:4])
@@ -59,14 +59,14 @@ def encode(samples: np.ndarray, depth: int, bound: int, predictor: Predictor
 
 
 def decode(payloads: list[bytes], shape: tuple[int, ...], depth: int, bound: int,
-           predictor: Predictor) -> tuple[np.ndarray, np.ndarray]:
+           predictor: Predictor, luma: bool = False) -> tuple[np.ndarray, np.ndarray]:
     """Payloads -> tiles uint [T, D, h, w, C], and of each whether its bytes can have been written
     so.
 
     Raises:
         CodecError: if a payload ends before its stream does begin.
     """
-    walk = Walk((len(payloads), *shape), depth, bound)
+    walk = Walk((len(payloads), *shape), depth, bound, luma)
     heads, streams = zip(*(_read_heads(payload, walk.channels, shape[0]) for payload in payloads))
     lane_count = _lanes(walk.shape)
     if min(map(len, streams)) < lanes.STATE_BYTES * lane_count:

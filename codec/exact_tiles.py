@@ -16,7 +16,7 @@ from codec.bitstream import Header
 from codec.models.errors import CodecError
 from codec.models.exact import DEEPEST, Predictor
 
-OWN, WEBP = 0, 1        # coders
+OWN, WEBP, LUMA = range(3)      # coders: LUMA is OWN, of luma and chroma where these were first
 
 
 class Bound(NamedTuple):
@@ -43,7 +43,7 @@ class Bound(NamedTuple):
         except (IndexError, TypeError):
             raise CodecError("damaged: the error bound cannot be read", "damaged") from None
         if not (error < 1 << 15 and 1 <= bound.depth <= DEEPEST
-                and 1 <= bound.channels <= most_channels and bound.coder in (OWN, WEBP)):
+                and 1 <= bound.channels <= most_channels and bound.coder in (OWN, WEBP, LUMA)):
             raise CodecError("damaged: the error bound holds impossible values", "damaged")
         return bound
 

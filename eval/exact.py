@@ -3,8 +3,10 @@
     python -m codec.eval.exact PICTURES... [--bounds 0,1,2,4]
 
 Every file is decoded again and compared: bits a sample, seconds a picture, and the largest error
-found. PNG, WebP, JPEG 2000 and JPEG XL by Pillow; JPEG-LS where imagecodecs is installed: G, then
-R and B less G as decoded, since alone it codes no colours together.
+found. `as RGB` is ours of pictures that were never luma and chroma: the pictures that codecs are
+compared on were, most of them. PNG, WebP, JPEG 2000 and JPEG XL by Pillow; JPEG-LS where
+imagecodecs is installed: G, then R and B less G as decoded, since alone it codes no colours
+together.
 """
 
 from __future__ import annotations
@@ -20,21 +22,22 @@ from PIL import Image
 
 import codec
 from codec.eval import baselines, datasets
+from codec.media import picture_luma
 
 RIVALS = {
     "PNG": baselines.Rival("PNG", (), {"optimize": True}),
     "WebP": baselines.Rival("WEBP", (), {"lossless": True, "quality": 100, "method": 6}),
     "JPEG 2000": baselines.Rival("JPEG2000", (), {"irreversible": False, "mct": 1},
                                  feature="jpg_2000"),
-    "JPEG XL": baselines.Rival("JXL", (), {"lossless": True, "effort": 7},
-                               plugin="pillow_jxl", wheel="pillow-jxl-plugin"),
-}
+} | {f"JPEG XL e{effort}": baselines.Rival("JXL", (), {"lossless": True, "effort": effort},
+                                           plugin="pillow_jxl", wheel="pillow-jxl-plugin")
+     for effort in (7, 9)}
 Coder = Callable[[np.ndarray, int], tuple[int, np.ndarray]]     # pixels, bound -> bytes, decoded
 
 
 def coders() -> dict[str, tuple[Coder, bool]]:
     """By name those that are installed, and whether they take bounds above 0."""
-    found: dict[str, tuple[Coder, bool]] = {"codec": (_ours, True)}
+    found: dict[str, tuple[Coder, bool]] = {"codec": (_ours, True), "as RGB": (_as_rgb, False)}
     for name, rival in RIVALS.items():
         try:
             rival.load()
@@ -52,6 +55,14 @@ def coders() -> dict[str, tuple[Coder, bool]]:
 def _ours(pixels: np.ndarray, bound: int) -> tuple[int, np.ndarray]:
     blob = codec.compress(pixels, max_error=bound)
     return len(blob), codec.decompress(blob).pixels
+
+
+def _as_rgb(pixels: np.ndarray, bound: int) -> tuple[int, np.ndarray]:
+    fewest, picture_luma.FEWEST = picture_luma.FEWEST, pixels.size
+    try:
+        return _ours(pixels, bound)
+    finally:
+        picture_luma.FEWEST = fewest
 
 
 def _by_pillow(rival: baselines.Rival) -> Coder:

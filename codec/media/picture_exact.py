@@ -10,14 +10,15 @@ import math
 import struct
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from types import ModuleType
 
 import numpy as np
 
 from codec import bitstream, exact, exact_tiles, parallel, windows
 from codec.bitstream import Header, Section
 from codec.engines import Engine
-from codec.exact_tiles import OWN, WEBP, Bound
-from codec.media import picture_webp
+from codec.exact_tiles import LUMA, OWN, WEBP, Bound
+from codec.media import picture_luma, picture_webp
 from codec.media.picture_file import Picture
 from codec.models.errors import CodecError
 from codec.rate_control import bound_of
@@ -44,7 +45,8 @@ def compress(picture: Picture, wanted: float | str, extras: list[Section], engin
     channels = (1 if picture.gray else 3) + (picture.alpha is not None)
     shape, model = picture.pixels.shape[:2], engine.model
     header = Header(16 + picture.gray, shape, TILE, 100.0, model.digest, model.name)
-    bound = Bound(max_error, depth, channels, OWN)
+    may_be_luma = max_error == 0 and depth == 8 and not picture.gray
+    bound = Bound(max_error, depth, channels, LUMA if may_be_luma else OWN)
     tiles: dict[int, bytes] = {}
     whole = planes_of(picture, windows.whole(shape)) if max_error == 0 and depth == 8 else None
     webp = None if whole is None else picture_webp.of_graphic(whole)
@@ -79,7 +81,7 @@ def _coded(picture: Picture, boxes: list[tuple[int, Box]], header: Header, bound
         planes = np.stack([planes_of(picture, box)[None] for _, box in group])
         numbers = [number for number, _ in group]
         tiles.update(zip(numbers, exact_tiles.encode(planes, numbers, header, bound,
-                                                     engine.model.predictor)))
+                                                     engine.model.predictor, _coder(bound))))
     for _ in parallel.in_order(code, _groups(boxes, header.size), engine.threads):
         pass
     return tiles
@@ -97,7 +99,8 @@ def decompress(header: Header, sections: Iterable[Section], engine: Engine, area
     bound = Bound.unpack(extras.pop(bitstream.BOUND, None))
     gray, webp = header.medium.kind == "gray", bound.coder == WEBP
     if gray != (bound.channels < 3) or webp != (header.tile == bitstream.WHOLE) or (
-            bound.depth not in (8, 16)) or (webp and bound.depth != 8):
+            bound.depth not in (8, 16)) or (bound.coder != OWN and bound.depth != 8) or (
+            bound.coder == LUMA and gray):
         raise CodecError("damaged: its sections contradict each other", "damaged")
     out: np.ndarray = np.empty([*(s.stop - s.start for s in area), bound.channels],
                                np.uint8 if bound.depth == 8 else np.uint16)
@@ -110,7 +113,7 @@ def decompress(header: Header, sections: Iterable[Section], engine: Engine, area
         numbers = [number for number, _ in group]
         shape = 1, *(s.stop - s.start for s in group[0][1])
         found = exact_tiles.decode([unit.tiles[number] for number in numbers], numbers, shape,
-                                   header, bound, engine.model.predictor)
+                                   header, bound, engine.model.predictor, _coder(bound))
         for (_, box), [tile] in zip(group, found):
             shared = windows.common(box, area)
             out[windows.within(shared, area)] = tile[windows.within(shared, box)]
@@ -118,6 +121,11 @@ def decompress(header: Header, sections: Iterable[Section], engine: Engine, area
     for _ in parallel.in_order(decode, _groups(boxes, header.size), engine.threads):
         pass
     return out
+
+
+def _coder(bound: Bound) -> ModuleType:
+    """What turns tiles into bytes."""
+    return picture_luma if bound.coder == LUMA else exact
 
 
 def exactness(header: Header, extras: dict[str, bytes]) -> dict:
