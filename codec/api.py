@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from io import BytesIO
 from itertools import takewhile
 from numbers import Integral
@@ -15,7 +16,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from PIL import Image
 
-from codec import bitstream, engines, files, latents, media, parallel
+from codec import bitstream, engines, files, latents, media, parallel, windows
 from codec.arguments import bytes_of
 from codec.bitstream import Header, Reader, Section
 from codec.media.picture import Picture
@@ -28,6 +29,7 @@ from codec.rate_control import Target
 DEFAULT_QUALITY = 75.0
 DEFAULT_MODEL = next(iter(media.module("picture").MODELS.values()))
 MAX_PIXELS = 1 << 27
+MOST_TOLD = 8           # boxes that are damaged
 
 
 def compress(source, *, quality: float | None = None, size: int | str | None = None,
@@ -114,31 +116,47 @@ def instead_of(medium, target: Target, model: str | None = None, threads: int | 
 
 def decompress(source, *, crop: tuple[int, ...] | None = None, model: str | None = None,
                threads: int | None = None, max_pixels: int = MAX_PIXELS,
-               engine: str = "auto") -> Any:
+               engine: str = "auto", keep_going: bool = False) -> Any:
     """A .tfci file (path or bytes) -> its Picture, Volume or Signal, or a crop of it: (x, y,
     width, height), of a volume where it starts along each axis, the fastest first, then its size,
     of a signal (first sample, how many).
 
-    model: a folder to search besides the installed models; engine: see `compress`.
+    model: a folder to search besides the installed models; engine: see `compress`; keep_going:
+    tiles that are damaged are blank, and a note says which, rather than that it is an error.
     """
+    lost: list[windows.Box] | None = [] if keep_going else None
     value, _ = decompress_in_bands(source, crop=crop, model=model, threads=threads,
-                                   max_pixels=max_pixels, engine=engine)
-    return value.in_memory()
+                                   max_pixels=max_pixels, engine=engine, lost=lost)
+    value = value.in_memory()
+    return replace(value, notes=[*value.notes, said(lost)]) if lost else value
 
 
 def decompress_in_bands(source, *, crop=None, model=None, threads=None, max_pixels=MAX_PIXELS,
-                        engine="auto") -> tuple[Any, engines.Engine]:
+                        engine="auto", lost: list[windows.Box] | None = None
+                        ) -> tuple[Any, engines.Engine]:
     """As `decompress`, but samples of large signals are decoded when they are asked for: their
-    damage is found then. The engine that does it, too."""
+    damage is found then, and told to `lost`, if there is such a list. The engine that does it,
+    too."""
     if crop is not None and not (isinstance(crop, (tuple, list)) and len(crop) % 2 == 0
                                  and all(isinstance(n, Integral) for n in crop)):
         raise CodecError(f"crop is {crop!r}; allowed are whole numbers: x, y, width, height; of a "
                          "volume as many starts, then sizes, as it has axes; of a signal the first "
                          "sample, and how many", "usage")
-    with _reader(source) as reader:
+    with _reader(source, lost is not None) as reader:
         header, sections = _begin(reader, max_pixels)
         runs = engine_for(_model_of(header, model), threads, engine)
-        return media.of_header(header).decompress(header, sections, runs, crop), runs
+        return media.of_header(header).decompress(header, sections, runs, crop, lost), runs
+
+
+def said(lost: list[windows.Box]) -> str:
+    """Which boxes of a signal are damaged.
+
+    >>> said([(slice(0, 256), slice(256, 512))])
+    'damaged: blank is [0:256, 256:512]'
+    """
+    told = [f"[{', '.join(f'{s.start}:{s.stop}' for s in box)}]" for box in lost[:MOST_TOLD]]
+    more = f" and {len(lost) - MOST_TOLD} more" if len(lost) > MOST_TOLD else ""
+    return f"damaged: blank {'is' if len(lost) == 1 else 'are'} {', '.join(told)}{more}"
 
 
 def info(source) -> dict:
@@ -304,9 +322,9 @@ def _model_of(header: Header, extra: str | None) -> zoo.InstalledModel:
 
 
 @contextmanager
-def _reader(source) -> Iterator[Reader]:
+def _reader(source, keep_going: bool = False) -> Iterator[Reader]:
     with _opened(source) as file:
-        yield Reader(file)
+        yield Reader(file, keep_going=keep_going)
 
 
 @contextmanager

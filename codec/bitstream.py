@@ -170,14 +170,15 @@ def size(sections: Iterable[Section]) -> int:
 
 class Reader:
     """The sections of a file, read as they are asked for and checked; unknown optional ones are
-    left out. position: bytes read so far.
+    left out. position: bytes read so far; keep_going: those of units come unchecked, and where a
+    file is damaged among them, it ends.
 
     Raises:
         CodecError: if it is no .tfci, of another version, cut short, damaged or over the limit.
     """
 
-    def __init__(self, file: BinaryIO, limit: int = MAX_BYTES):
-        self._file, self._limit, self.position = file, limit, 0
+    def __init__(self, file: BinaryIO, limit: int = MAX_BYTES, keep_going: bool = False):
+        self._file, self._limit, self.position, self._keep_going = file, limit, 0, keep_going
         signature = self._read(len(SIGNATURE))
         if signature != SIGNATURE:
             if signature[1:4] == SIGNATURE[1:4]:
@@ -192,6 +193,16 @@ class Reader:
                              f"{VERSION}", "unsupported")
 
     def __iter__(self) -> Iterator[Section]:
+        begun = False
+        try:
+            for section in self._sections():
+                begun = begun or section.type in OF_UNITS
+                yield section
+        except CodecError as error:
+            if not (self._keep_going and begun and error.kind in ("damaged", "unsupported")):
+                raise
+
+    def _sections(self) -> Iterator[Section]:
         for _ in range(MAX_SECTIONS):
             start, first = self.position, self._read(1)
             if not first:
@@ -208,7 +219,9 @@ class Reader:
                 raise CodecError(f"cut short or damaged: section {kind!r} says {length} bytes, "
                                  f"{max(0, len(body) - 4)} are left", "damaged")
             payload = body[:length]
-            if zlib.crc32(payload, zlib.crc32(head)) != struct.unpack_from("<I", body, length)[0]:
+            wrong = zlib.crc32(payload, zlib.crc32(head)) != struct.unpack_from("<I", body,
+                                                                                length)[0]
+            if wrong and not (self._keep_going and kind in OF_UNITS):
                 raise CodecError(f"damaged: checksum of section {kind!r} at byte {start} is wrong",
                                  "damaged")
             if kind.isupper() and kind not in CRITICAL:
@@ -256,9 +269,11 @@ def read_header(sections: Iterator[Section]) -> Header:
 
 
 def units(sections: Iterable[Section], tiles: int, extras: dict[str, bytes],
-          most: int | None = None, coded: str = LATENTS) -> Iterator[Unit]:
+          most: int | None = None, coded: str = LATENTS, keep_going: bool = False
+          ) -> Iterator[Unit]:
     """The units of so many tiles that sections after the header make, each as soon as it is whole.
-    What is no part of one goes into extras, by type. coded: the type of tiles.
+    What is no part of one goes into extras, by type. coded: the type of tiles; keep_going: those
+    that are missing in the end are empty.
 
     Raises:
         CodecError: if sections are missing, repeated, out of order, or of more units than `most`.
@@ -278,7 +293,9 @@ def units(sections: Iterable[Section], tiles: int, extras: dict[str, bytes],
             raise CodecError("damaged: its sections contradict each other", "damaged")
         else:
             extras[kind] = payload
-    if unit != (None, []) or not found:
+    if keep_going and unit != (None, []):
+        yield unit._replace(tiles=unit.tiles + [b""] * (tiles - len(unit.tiles)))
+    elif unit != (None, []) or not found:
         raise CodecError(f"cut short or damaged: holds {len(unit.tiles)} of {tiles} tiles",
                          "damaged")
 

@@ -190,6 +190,8 @@ def _for_files() -> dict:
                      help="format of what is named by default: .png, .jpg, .tif, .npy, ..."),
             arg("--crop", type=arguments.crop, metavar="X,Y,W,H",
                 help="only this part; of a volume X,Y,Z,W,H,D, of a signal START,COUNT"),
+            arg("--keep-going", action="store_true",
+                help="write what is sound of a damaged file, say what is not, and fail"),
             extra, *shared, deep, pixels]),
         commands.info: ("What is in files, bytes by section.", [several, as_json, quiet, deep]),
         commands.verify: ("Check every checksum and decode to symbols.",

@@ -120,10 +120,11 @@ def decompress(args) -> None:
         usage(f"--to {args.to} and -o {args.output} contradict each other")
 
     def one(job: files.Job) -> dict:
+        lost: list | None = [] if args.keep_going else None
         with files.opened(job.source) as file:
             value, engine = api.decompress_in_bands(
                 file, crop=args.crop, model=args.model, threads=args.threads,
-                max_pixels=args.max_pixels, engine=args.engine)
+                max_pixels=args.max_pixels, engine=args.engine, lost=lost)
         medium = media.of_value(value)
         suffix = args.to or files.suffix(job.target)
         if not suffix and files.is_stream(job.target):
@@ -135,6 +136,8 @@ def decompress(args) -> None:
             suffix = suffix if suffix in known else value.suffix or suffix
             with files.replacing(job.target, args.force) as file:
                 size, notes = medium.write(value, suffix, file)
+        if lost:
+            raise CodecError(f"{api.said(lost)} in {job.target}", "damaged")
         return {"bytes": size} | value.described() | _ran(args, engine) | (
             {"notes": notes} if notes else {})
 

@@ -58,12 +58,28 @@ def encode(tiles: np.ndarray, numbers: list[int], header: Header, bound: Bound,
 
 
 def decode(payloads: list[bytes], numbers: list[int], shape: tuple[int, ...], header: Header,
-           bound: Bound, predictor: Predictor, coder: ModuleType = exact) -> np.ndarray:
-    """The other way round: tiles of a shape [D, h, w].
+           bound: Bound, predictor: Predictor, coder: ModuleType = exact,
+           lost: list[int] | None = None) -> np.ndarray:
+    """The other way round: tiles of a shape [D, h, w]. lost: gets the numbers of those that are not
+    what was written, which are 0 then.
 
     Raises:
-        CodecError: if they are not those that were written.
+        CodecError: if there are such, and nothing that takes their numbers.
     """
+    try:
+        return _sound(payloads, numbers, shape, header, bound, predictor, coder)
+    except CodecError:
+        if lost is None:
+            raise
+    if len(numbers) > 1:                # which of them?
+        return np.concatenate([decode([payload], [number], shape, header, bound, predictor, coder,
+                                      lost) for payload, number in zip(payloads, numbers)])
+    lost += numbers
+    return np.zeros((1, *shape, bound.channels), np.min_scalar_type((1 << bound.depth) - 1))
+
+
+def _sound(payloads: list[bytes], numbers: list[int], shape: tuple[int, ...], header: Header,
+           bound: Bound, predictor: Predictor, coder: ModuleType) -> np.ndarray:
     tiles, sound = coder.decode([payload[4:] for payload in payloads], (*shape, bound.channels),
                                 bound.depth, bound.max_error, predictor)
     for number, tile, whole, payload in zip(numbers, tiles, sound, payloads):

@@ -68,13 +68,15 @@ def rounded(y: np.ndarray, z: np.ndarray | None, header: Header, coding: Coding,
 
 class Decoder:
     """A coded unit whose hyper-latents are decoded, and whose tiles are when they are asked for.
+    lost: gets the boxes of samples of those that are not what was written.
 
     Raises:
-        CodecError: if they do not decode to what was written.
+        CodecError: if they do not decode to what was written, and nothing takes their boxes.
     """
 
     def __init__(self, unit: Unit, header: Header, coding: Coding, *, number: int = 0,
-                 threads: int = 1):
+                 threads: int = 1, lost: list[Box] | None = None):
+        self._lost, self._shape = lost, header.shape
         self._tiles, self._coding, self._threads = unit.tiles, coding, threads
         self._z, self.shape = None, (*grid(header, coding), coding.config.latents)
         self._boxes = tile_boxes(header, coding)
@@ -90,20 +92,34 @@ class Decoder:
 
     def symbols(self, area: Box | None = None) -> Iterator[tuple[Box, np.ndarray, np.ndarray]]:
         """(box in latents, symbols int32, means) of every tile that touches an area of latents."""
-        def decode_tile(tile: tuple[Box, bytes]):
-            box, payload = tile
-            if self._z is None:             # a table a channel
-                cells = math.prod(s.stop - s.start for s in box)
-                _check_length(payload, self._coding.latents, cells)
-            coder = entropy_coder.Decoder(payload[4:], self._coding.latents)
-            symbols, mean = _each_step(self._z, box, self._coding,
-                                       lambda index, *_: coder.next(index))
-            if struct.unpack_from("<I", payload)[0] != _checksum(self._start, symbols):
-                raise CodecError("damaged: latents differ from those that were written", "damaged")
-            return box, symbols, mean
         tiles = [(box, payload) for box, payload in zip(self._boxes, self._tiles)
                  if area is None or windows.overlap(box, area)]
-        yield from parallel.in_order(decode_tile, tiles, self._threads)
+        yield from filter(None, parallel.in_order(self._decode, tiles, self._threads))
+
+    def _decode(self, tile: tuple[Box, bytes]) -> tuple[Box, np.ndarray, np.ndarray] | None:
+        """What `symbols` gives of a tile; None if it is lost."""
+        try:
+            return self._sound(*tile)
+        except CodecError:
+            if self._lost is None:
+                raise
+        box = windows.common(windows.samples(tile[0], self._coding.config.cell),
+                             windows.whole(self._shape))
+        if box not in self._lost:
+            self._lost.append(box)
+        return None
+
+    def _sound(self, box: Box, payload: bytes) -> tuple[Box, np.ndarray, np.ndarray]:
+        if len(payload) < 4:
+            raise CodecError("cut short or damaged: a tile is missing", "damaged")
+        if self._z is None:             # a table a channel
+            cells = math.prod(s.stop - s.start for s in box)
+            _check_length(payload, self._coding.latents, cells)
+        coder = entropy_coder.Decoder(payload[4:], self._coding.latents)
+        symbols, mean = _each_step(self._z, box, self._coding, lambda index, *_: coder.next(index))
+        if struct.unpack_from("<I", payload)[0] != _checksum(self._start, symbols):
+            raise CodecError("damaged: latents differ from those that were written", "damaged")
+        return box, symbols, mean
 
     def rows(self, top: int, bottom: int, area: Box | None = None) -> np.ndarray:
         """Latents float32 [bottom - top, ..., M], at their gain, of whole rows of tiles; 0 in tiles

@@ -64,9 +64,10 @@ def coders(value: Any, model: str | None) -> dict[str, tuple[Coder, Takes]]:
     except ImportError:
         return found
     sliced = {
-        **{f"JPEG XL e{effort}": (
-            lambda a, e, effort=effort: ic.jpegxl_encode(a, effort=effort, lossless=True),
-            ic.jpegxl_decode, lossless) for effort in (7, 9)},
+        "JPEG XL e7": (lambda a, e: ic.jpegxl_encode(a, effort=7, lossless=True),
+                       ic.jpegxl_decode, lossless),
+        "JPEG XL e9": (lambda a, e: ic.jpegxl_encode(a, effort=9, lossless=True),
+                       ic.jpegxl_decode, lossless),
         "JPEG 2000": (lambda a, e: ic.jpeg2k_encode(a, reversible=True), ic.jpeg2k_decode,
                       lossless),
         "JPEG-LS": (lambda a, e: ic.jpegls_encode(a, level=int(e)), ic.jpegls_decode, whole)}

@@ -17,7 +17,8 @@ Every module has the same names:
     info            header -> what to tell of the signal
     compress        value, target, engine -> sections, one at a time; another engine, of EXACT, is
                     what it may take instead
-    decompress      header, sections after it, engine, part or None -> value, or the part of it
+    decompress      header, sections after it, engine, part or None -> value, or the part of it;
+                    a list, if it is given, gets the boxes that are damaged, and blank
     exactness       header, what sections there are besides -> what to tell of its error bound
     digest          header, sections, engine -> number and SHA-256 of exactly coded samples
     compare         value, value -> what the second has lost, in dB or the like

@@ -225,13 +225,16 @@ def info(header: Header) -> dict:
 
 
 def decompress(header: Header, sections: Iterable[Section], engine: Engine,
-               part: tuple[int, int, int, int] | None = None) -> Picture:
+               part: tuple[int, int, int, int] | None = None, lost: list[Box] | None = None
+               ) -> Picture:
     """The sections after a header -> their picture, or the part (x, y, width, height) of it.
 
-    Only the tiles that the part needs are decoded.
+    Only the tiles that the part needs are decoded. lost: gets the boxes of those that are not what
+    was written; there the picture is blank.
 
     Raises:
-        CodecError: if the latents do not decode to what was written, or the part lies outside.
+        CodecError: if tiles do not decode to what was written, and nothing takes their boxes; or
+            the part lies outside.
     """
     height, width = header.shape
     x, y, across, down = part if part and len(part) == 4 else (0, 0, width, height)
@@ -241,11 +244,12 @@ def decompress(header: Header, sections: Iterable[Section], engine: Engine,
                          f"{width}x{height} pixels", "usage")
     area = slice(y, y + down), slice(x, x + across)
     if header.medium.exact:
-        return _of_samples(header, sections, engine, area)
+        return _of_samples(header, sections, engine, area, lost)
     coding, config = engine.model.coding, engine.model.config
     extras: dict[str, bytes] = {}
-    [unit] = bitstream.units(sections, header.tiles, extras, header.medium.units)
-    decoder = latents.Decoder(unit, header, coding, threads=engine.threads)
+    [unit] = bitstream.units(sections, header.tiles, extras, header.medium.units,
+                             keep_going=lost is not None)
+    decoder = latents.Decoder(unit, header, coding, threads=engine.threads, lost=lost)
     grid = decoder.shape[:2]
     needed = windows.grow(windows.cover(area, config.cell), config.halo["synthesis"], grid)
     rows, _ = _band(grid, header.tile, config.cell[0])
@@ -258,10 +262,11 @@ def decompress(header: Header, sections: Iterable[Section], engine: Engine,
                    unpack_density(extras.get(bitstream.DENSITY)))
 
 
-def _of_samples(header: Header, sections: Iterable[Section], engine: Engine, area: Box) -> Picture:
+def _of_samples(header: Header, sections: Iterable[Section], engine: Engine, area: Box,
+                lost: list[Box] | None) -> Picture:
     """Of exactly coded samples."""
     extras: dict[str, bytes] = {}
-    planes = picture_exact.decompress(header, sections, engine, area, extras)
+    planes = picture_exact.decompress(header, sections, engine, area, extras, lost)
     gray, colours = header.medium.kind == "gray", planes.shape[2] - 1 + planes.shape[2] % 2
     deep = planes if planes.dtype == np.uint16 else None
     planes = to_8_bits(planes)

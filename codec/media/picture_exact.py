@@ -88,14 +88,15 @@ def _coded(picture: Picture, boxes: list[tuple[int, Box]], header: Header, bound
 
 
 def decompress(header: Header, sections: Iterable[Section], engine: Engine, area: Box,
-               extras: dict[str, bytes]) -> np.ndarray:
+               extras: dict[str, bytes], lost: list[Box] | None = None) -> np.ndarray:
     """Samples uint8 or uint16 [*area, channels] of an area; what else there is goes into extras.
+    lost: gets the boxes of tiles that are not what was written, which are 0 then.
 
     Raises:
-        CodecError: if they are not those that were written.
+        CodecError: if there are such, and nothing that takes their boxes.
     """
     [unit] = bitstream.units(sections, header.tiles, extras, header.medium.units,
-                             header.medium.coded)
+                             header.medium.coded, lost is not None)
     bound = Bound.unpack(extras.pop(bitstream.BOUND, None))
     gray, webp = header.medium.kind == "gray", bound.coder == WEBP
     if gray != (bound.channels < 3) or webp != (header.tile == bitstream.WHOLE) or (
@@ -112,9 +113,12 @@ def decompress(header: Header, sections: Iterable[Section], engine: Engine, area
     def decode(group: list[tuple[int, Box]]) -> None:
         numbers = [number for number, _ in group]
         shape = 1, *(s.stop - s.start for s in group[0][1])
+        bad: list[int] | None = None if lost is None else []
         found = exact_tiles.decode([unit.tiles[number] for number in numbers], numbers, shape,
-                                   header, bound, engine.model.predictor, _coder(bound))
-        for (_, box), [tile] in zip(group, found):
+                                   header, bound, engine.model.predictor, _coder(bound), bad)
+        for (number, box), [tile] in zip(group, found):
+            if lost is not None and number in (bad or ()):
+                lost.append(box)
             shared = windows.common(box, area)
             out[windows.within(shared, area)] = tile[windows.within(shared, box)]
     boxes = [tile for tile in _boxes(header.shape) if windows.overlap(tile[1], area)]

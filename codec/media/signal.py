@@ -26,6 +26,7 @@ from codec.models.exact import Predictor
 from codec.rate_control import Target
 from codec.raw_files import pack_around, unpack_around
 from codec.whole_numbers import Numbers
+from codec.windows import Box
 
 __all__ = ["DEFAULT_SUFFIX", "EXACT", "KINDS", "MODELS", "SUFFIXES", "Signal", "compare",
            "compress", "decompress", "digest", "exactness", "info", "kept_name", "learned", "read",
@@ -118,16 +119,17 @@ def digest(header: Header, sections: Iterable[Section], engine: Engine) -> dict:
 
 
 def decompress(header: Header, sections: Iterable[Section], engine: Engine,
-               part: tuple[int, ...] | None = None) -> Signal:
+               part: tuple[int, ...] | None = None, lost: list[Box] | None = None) -> Signal:
     """The sections after a header -> their signal, or a part of it: the sample where it starts, and
     how many. Large ones are decoded when samples are asked for; only the blocks that are needed
-    are.
+    are. lost: gets the boxes of those that are not what was written; samples are 0 there.
 
     Raises:
-        CodecError: if they are not what was written, or the part lies outside.
+        CodecError: if there are such, and nothing takes their boxes; or the part lies outside.
     """
     extras: dict[str, bytes] = {}
-    [unit] = bitstream.units(sections, header.tiles, extras, header.medium.units, bitstream.SAMPLES)
+    [unit] = bitstream.units(sections, header.tiles, extras, header.medium.units, bitstream.SAMPLES,
+                             lost is not None)
     around = unpack_around(extras.pop(bitstream.AROUND, None))
     bound = Bound.unpack(extras.pop(bitstream.BOUND, None), MOST_CHANNELS)
     numbers, told = whole_numbers.unpack(extras, bound.max_error, header.size * bound.channels)
@@ -141,10 +143,16 @@ def decompress(header: Header, sections: Iterable[Section], engine: Engine,
     threads = exact_signal.compiled.threads(length * bound.channels, engine.threads)
 
     def values(first: int, last: int) -> np.ndarray:
+        bad: list[int] | None = None if lost is None else []
         whole = _decode(unit, header, bound, (start + first, start + last), threads,
-                        engine.model.predictor)
+                        engine.model.predictor, bad)
         found = numbers.values(whole)
         numbers.put_strange(found, (slice(start + first, start + last), slice(None)))
+        for number in bad or ():
+            at, end = header.tile * number, min(length, header.tile * (number + 1))
+            found[max(0, at - start - first):max(0, end - start - first)] = 0
+            if lost is not None and (slice(at, end),) not in lost:
+                lost.append((slice(at, end),))
         return found
     together = header.tile * max(threads, MOST_TOGETHER // header.tile // bound.channels)
     samples = Bands((count, bound.channels), numbers.dtype, together, values, keep=1)
@@ -165,8 +173,9 @@ def _check(header: Header, bound: Bound, numbers: Numbers, told: dict) -> None:
 
 
 def _decode(unit: Unit, header: Header, bound: Bound, area: tuple[int, int], threads: int,
-            predictor: Predictor) -> np.ndarray:
-    """Whole numbers uint [n, C] from one sample to another."""
+            predictor: Predictor, lost: list[int] | None) -> np.ndarray:
+    """Whole numbers uint [n, C] from one sample to another; lost: gets the numbers of damaged
+    blocks."""
     first, last = area
     out: np.ndarray = np.empty([last - first, bound.channels],
                                np.min_scalar_type((1 << bound.depth) - 1))
@@ -174,7 +183,7 @@ def _decode(unit: Unit, header: Header, bound: Bound, area: tuple[int, int], thr
     def decode(group: list[int]) -> None:
         length = min(header.tile, header.size - header.tile * group[0])
         blocks = exact_tiles.decode([unit.tiles[i] for i in group], group, (length,), header, bound,
-                                    predictor, exact_signal)
+                                    predictor, exact_signal, lost)
         for i, block in zip(group, blocks):
             at = header.tile * i
             low, high = max(first, at), min(last, at + length)

@@ -229,22 +229,26 @@ def digest(header: Header, sections: Iterable[Section], engine: Engine) -> dict:
 
 
 def decompress(header: Header, sections: Iterable[Section], engine: Engine,
-               part: tuple[int, ...] | None = None) -> Volume:
+               part: tuple[int, ...] | None = None, lost: list[Box] | None = None) -> Volume:
     """The sections after a header -> their volume, or a part of it: where it starts and its size
     along each axis, the file's fastest axis first. Large ones are decoded when samples are asked
-    for; only the tiles that are needed are.
+    for; only the tiles that are needed are. lost: gets the boxes of tiles that are not what was
+    written; samples are 0 there.
 
     Raises:
-        CodecError: if they are not what was written, or the part lies outside.
+        CodecError: if there are such, and nothing takes their boxes; or the part lies outside.
     """
     extras: dict[str, bytes] = {}
-    units = list(bitstream.units(sections, header.tiles, extras, None, bitstream.SAMPLES))
+    units = list(bitstream.units(sections, header.tiles, extras, None, bitstream.SAMPLES,
+                                 lost is not None))
     around = unpack_around(extras.pop(bitstream.AROUND, None))
     bound = Bound.unpack(extras.pop(bitstream.BOUND, None))
     numbers, told = whole_numbers.unpack(extras, bound.max_error, 4 * header.size)
     if numbers.depth != bound.depth:
         raise CodecError("damaged: its sections contradict each other", "damaged")
     plan, colours = _told_plan(header, bound, numbers, told)
+    if lost is not None:
+        units += [Unit(None, [b""] * header.tiles)] * (len(_slabs(plan)) - len(units))
     if len(units) != len(_slabs(plan)):
         raise CodecError(f"cut short or damaged: holds {len(units)} of {len(_slabs(plan))} slabs",
                          "damaged")
@@ -256,10 +260,16 @@ def decompress(header: Header, sections: Iterable[Section], engine: Engine,
         """Of a box of the file's axes."""
         four = (slice(0, 1),) * (4 - rank) + box
         coded = tuple(four[axis] for axis in plan.order)
-        whole = _decode(units, plan, header, bound, coded, threads, engine.model.predictor)
+        bad: list[Box] | None = None if lost is None else []
+        whole = _decode(units, plan, header, bound, coded, threads, engine.model.predictor, bad)
         found = numbers.values(np.moveaxis(whole, range(4), plan.order))
         found = found.reshape(*(s.stop - s.start for s in box), *numbers.shape[rank:])
         numbers.put_strange(found, box)
+        for gone in bad or ():
+            gone = tuple(gone[plan.order.index(axis)] for axis in range(4))[4 - rank:]
+            found[windows.within(windows.common(gone, box), box)] = 0
+            if lost is not None and gone not in lost:
+                lost.append(gone)
         return found
     shape = tuple(s.stop - s.start for s in area)
     rows = {0: 1, 1: plan.slab}.get(plan.first, shape[0])       # that are coded together
@@ -309,8 +319,9 @@ def _area(part: tuple[int, ...] | None, shape: tuple[int, ...]) -> Box:
 
 
 def _decode(units: list[Unit], plan: Plan, header: Header, bound: Bound, area: Box, threads: int,
-            predictor: Predictor) -> np.ndarray:
-    """Whole numbers of an area, uint [stacks, planes, height, width, C]."""
+            predictor: Predictor, lost: list[Box] | None) -> np.ndarray:
+    """Whole numbers of an area, uint [stacks, planes, height, width, C]; lost: gets the boxes of
+    damaged tiles."""
     out: np.ndarray = np.empty([*(s.stop - s.start for s in area), plan.channels],
                                np.min_scalar_type((1 << bound.depth) - 1))
 
@@ -318,10 +329,13 @@ def _decode(units: list[Unit], plan: Plan, header: Header, bound: Bound, area: B
         unit, group = job
         box = group[0][1]
         shape = tuple(s.stop - s.start for s in box[1:])
+        bad: list[int] | None = None if lost is None else []
         tiles = exact_tiles.decode([units[unit].tiles[number] for number, _ in group],
                                    [header.tiles * unit + number for number, _ in group], shape,
-                                   header, bound, predictor)
-        for (_, box), tile in zip(group, tiles):
+                                   header, bound, predictor, lost=bad)
+        for (number, box), tile in zip(group, tiles):
+            if lost is not None and header.tiles * unit + number in (bad or ()):
+                lost.append(box)
             shared = windows.common(box, area)
             out[windows.within(shared, area)] = tile[None][windows.within(shared, box)]
     jobs = [(unit, touched) for unit, slab in enumerate(_slabs(plan))
