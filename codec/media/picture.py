@@ -274,7 +274,7 @@ def _of_samples(header: Header, sections: Iterable[Section], engine: Engine, are
     alpha = planes[..., -1].copy() if colours < planes.shape[2] else None
     return Picture(pixels, gray, alpha, extras.get(bitstream.ICC), extras.get(bitstream.EXIF),
                    extras.get(bitstream.XMP), unpack_density(extras.get(bitstream.DENSITY)),
-                   deep=deep)
+                   deep=deep, palette=bitstream.PALETTE in extras)
 
 
 def _shown(y: Bands, area: Box, quality: float, gray: bool, engine: Engine) -> Bands:

@@ -68,6 +68,8 @@ def compress(picture: Picture, wanted: float | str, extras: list[Section], engin
         tiles = {0: struct.pack("<I", exact_tiles.checksum(header, bound, 0, whole)) + webp}
     yield Section(bitstream.HEADER, header.pack())
     yield from extras
+    if picture.palette and max_error == 0:
+        yield Section(bitstream.PALETTE, b"")
     yield Section(bitstream.BOUND, bound.pack())
     yield from (Section(bitstream.SAMPLES, tiles[number]) for number in sorted(tiles))
 

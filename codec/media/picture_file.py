@@ -30,7 +30,8 @@ class Picture:
     metre, across and down, or None; notes: what reading had to change or leave out; changed: how
     samples are not those that were read, empty if they are; deep uint16 [H, W, C], alpha included:
     the samples of a picture of more than 8 bits, which pixels and alpha are rounded from; hidden:
-    pixels as they were read, where those that nobody sees, under alpha 0, were replaced.
+    pixels as they were read, where those that nobody sees, under alpha 0, were replaced; palette:
+    its file numbers its colours, at most 256, and so does a PNG of it.
 
     Raises:
         CodecError: if they are not of these types and shapes.
@@ -47,6 +48,7 @@ class Picture:
     changed: str = ""
     deep: np.ndarray | None = None
     hidden: np.ndarray | None = None
+    palette: bool = False
     medium: ClassVar[str] = "picture"
     is_series: ClassVar[bool] = False
     suffix: ClassVar[str] = ""
@@ -190,7 +192,7 @@ def _from_pillow(image: Image.Image, file: BinaryIO | None, limit: int, deep: bo
         notes.append(f"its colour profile {wrong} and is left out")
     return replace(picture, icc=None if wrong else icc, exif=told.exif, xmp=told.xmp,
                    density=told.density, changed=samples.changed or told.changed,
-                   deep=samples.deep)
+                   deep=samples.deep, palette=samples.palette)
 
 
 def _of_planes(planes: np.ndarray, notes: list[str]) -> Picture:

@@ -41,7 +41,8 @@ class Samples:
     """planes uint8 [H, W, C]: gray, gray and alpha, RGB, RGBA for C of 1 to 4; of a large picture
     Bands [H, W, 3], which gray says more of; own_colours: the file's profile still describes them;
     changed: how they are not those that the file has, empty if they are. deep uint16 [H, W, C]: the
-    same as the file has them, if it has more than 8 bits and they were asked for.
+    same as the file has them, if it has more than 8 bits and they were asked for. palette: the file
+    numbers its colours.
     """
 
     planes: np.ndarray | Bands
@@ -50,6 +51,7 @@ class Samples:
     gray: bool = False
     changed: str = ""
     deep: np.ndarray | None = None
+    palette: bool = False
 
 
 def opened(file: BinaryIO) -> Image.Image:
@@ -99,7 +101,7 @@ def of_image(image: Any, file: BinaryIO | None, icc: bytes | None, deep: bool = 
     Raises:
         CodecError: if it has several pictures, or samples that do not fit 8 or 16 bits.
     """
-    notes = _one_picture(image, file)
+    notes, palette = _one_picture(image, file), image.mode in ("P", "1")
     if image.format == "TIFF":
         notes += _check_tiff(image)
     pixels = image.size[0] * image.size[1]
@@ -112,7 +114,7 @@ def of_image(image: Any, file: BinaryIO | None, icc: bytes | None, deep: bool = 
         samples = _by_pillow(image, icc, deep)
     dropped = [UNKNOWN_CHANNEL] if UNKNOWN_CHANNEL in notes else []
     samples.changed = samples.changed or next(iter(samples.notes + dropped), "")
-    samples.notes = notes + samples.notes
+    samples.notes, samples.palette = notes + samples.notes, palette
     return samples
 
 

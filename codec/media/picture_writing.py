@@ -120,9 +120,27 @@ def _by_pillow(picture: Picture, held: dict[str, Any], kind: str, file: BinaryIO
         options["pnginfo"].add_itxt("XML:com.adobe.xmp", held["xmp"].decode("utf-8", "replace"))
     elif "xmp" in held:
         options["xmp"] = held["xmp"]
-    out = io.BytesIO()
-    picture.to_pillow().save(out, kind, **options)
+    out, image = io.BytesIO(), picture.to_pillow()
+    if kind == "PNG" and picture.palette:
+        image = _numbered(image)
+    image.save(out, kind, **options)
     return file.write(out.getbuffer())
+
+
+def _numbered(image: Image.Image) -> Image.Image:
+    """The same as 1 bit, or numbers of colours, if it has at most 256."""
+    planes = np.atleast_3d(np.asarray(image))
+    colours, numbers = np.unique(planes.reshape(-1, planes.shape[2]), axis=0, return_inverse=True)
+    if image.mode == "L" and set(colours[:, 0].tolist()) <= {0, 255}:
+        return image.convert("1")
+    if len(colours) > 256:
+        return image
+    numbered = Image.fromarray(numbers.reshape(planes.shape[:2]).astype(np.uint8))
+    shown = colours[:, [0, 0, 0]] if image.mode in ("L", "LA") else colours[:, :3]
+    numbered.putpalette(shown.tobytes())
+    if image.mode in ("LA", "RGBA"):
+        numbered.info["transparency"] = colours[:, -1].tobytes()
+    return numbered
 
 
 # ---- strips

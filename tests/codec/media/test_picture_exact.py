@@ -1,5 +1,6 @@
 """Pictures whose samples come back as they were, or within a bound, through the public surface."""
 
+import dataclasses
 import hashlib
 import io
 from pathlib import Path
@@ -232,3 +233,42 @@ def test_lossy_files_of_sixteen_bits_are_of_eight(deep):
     exact = codec.decompress(codec.compress(deep[..., :3].copy(), max_error=0))
     codec.media.module("picture").write(exact, ".png", file)
     assert codec.decompress(codec.compress(file.getvalue(), quality=50)).deep is None
+
+
+# ---- palettes
+
+def _palette(mode):
+    rows = np.add.outer(np.arange(30), np.arange(40))
+    if mode == "1":
+        return Image.fromarray((rows % 7 < 3).astype(np.uint8) * 255).convert("1")
+    image = Image.fromarray((rows % 5).astype(np.uint8))
+    image.putpalette([255, 0, 0, 0, 255, 0, 10, 10, 10, 0, 0, 255, 200, 200, 0])
+    return image
+
+
+@pytest.mark.parametrize("mode, more", [("1", {}), ("P", {}),
+                                        ("P", {"transparency": bytes([255, 0, 128, 255, 3])})])
+def test_palettes_come_back_as_such(tmp_path, mode, more):
+    source, again = _palette(mode), tmp_path / "b.png"
+    source.save(tmp_path / "a.png", **more)
+    blob = codec.compress(tmp_path / "a.png", max_error=0)
+    assert codec.info(blob)["sections"]["p"] == 0
+    with again.open("wb") as file:
+        codec.media.module("picture").write(codec.decompress(blob), ".png", file)
+    before, after = Image.open(tmp_path / "a.png"), Image.open(again)
+    assert after.mode == mode
+    assert (np.asarray(after.convert("RGBA")) == np.asarray(before.convert("RGBA"))).all()
+    assert again.stat().st_size < 1.3 * (tmp_path / "a.png").stat().st_size
+
+
+def test_within_a_bound_there_is_no_palette(tmp_path):
+    _palette("P").save(tmp_path / "a.png")
+    blob = codec.compress(tmp_path / "a.png", max_error=3)
+    assert "p" not in codec.info(blob)["sections"] and not codec.decompress(blob).palette
+
+
+def test_a_palette_of_too_many_colours_is_rgb(photo, tmp_path):
+    picture = codec.read_picture(photo[:40, :40])
+    file = io.BytesIO()
+    codec.media.module("picture").write(dataclasses.replace(picture, palette=True), ".png", file)
+    assert Image.open(file).mode == "RGB"

@@ -6,7 +6,7 @@ import sys
 import numpy as np
 import pytest
 
-ROOM = 32 << 20         # bytes that a process may take besides those that it has, pieces being small
+ROOM = 32 << 20         # bytes that a process may take besides those that it has
 CHILD = """
 import resource, sys
 from codec import cli, raw_files, whole_numbers
