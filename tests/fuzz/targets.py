@@ -23,7 +23,14 @@ from PIL import Image
 
 import codec
 from codec import bitstream
-from codec.media import picture_strips, signal_file, signal_writing, volume_file, volume_writing
+from codec.media import (
+    picture_luma,
+    picture_strips,
+    signal_file,
+    signal_writing,
+    volume_file,
+    volume_writing,
+)
 from tests.codec.media import made
 
 CORPUS = Path(__file__).parent / "corpus"
@@ -37,6 +44,7 @@ def container(data: bytes) -> None:
 def decoder(data: bytes) -> None:
     _refused_at_most(lambda: codec.verify(data, max_pixels=PIXELS))
     _refused_at_most(lambda: codec.decompress(data, max_pixels=PIXELS, threads=1))
+    _refused_at_most(lambda: codec.decompress(data, max_pixels=PIXELS, threads=1, keep_going=True))
 
 
 def pictures(data: bytes) -> None:
@@ -97,6 +105,8 @@ def seeds(target: str) -> list[bytes]:
                made.stored(made.RGB, "JPEG", exif=made.exif(), icc_profile=made.SRGB, xmp=made.XMP,
                            dpi=(300, 300))]
     exact = [codec.compress(made.RGB[:3, :5], max_error=bound) for bound in (0, 2)]
+    colours = np.random.default_rng(0).integers(90, 170, (9, 9, 3)).astype(np.uint8)
+    exact.append(codec.compress(picture_luma.shown(colours, 1), max_error=0))
     fields = np.arange(60, dtype=np.float32).reshape(3, 4, 5) ** 2
     exact += [codec.compress(samples, max_error=bound) for samples, bound in (
         (fields, "1%"), (np.where(fields > 900, np.nan, fields), 1), (97 * fields.astype("i4"), 0),

@@ -1,6 +1,8 @@
 """Pictures that were luma and chroma once are coded so, and come back as they were."""
 
+import hashlib
 import io
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,7 +14,10 @@ from skimage import data
 import codec
 from codec.media import picture_luma
 from codec.media.picture_luma import found, shown
+from tests.codec.media.made import joined, sections_of
 
+GOLDEN = Path(__file__).parents[2] / "data" / "golden" / "luma.tfci"
+DIGEST = "e6d5178ac238bdcc40c64e9165b5fd5f8d5347d364bc16e199db8fd72a069347"
 JFIF, PHOTO_CD, WEBP = 1, 2, 3
 
 
@@ -103,3 +108,23 @@ def test_within_a_bound_it_is_rgb_that_is_kept(scene):
     pixels = through("JPEG", scene, quality=90)
     off = codec.decompress(codec.compress(pixels, max_error=2)).pixels.astype(int) - pixels
     assert 0 < np.abs(off).max() <= 2
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_a_golden_stream_decodes_to_its_samples(threads):
+    """Tiles of all conversions, and of none, with alpha: the same on every machine, for ever."""
+    image = codec.decompress(GOLDEN, threads=threads).to_pillow()
+    assert image.size == (1024, 24) and image.mode == "RGBA"
+    assert hashlib.sha256(image.tobytes()).hexdigest() == DIGEST
+    assert codec.verify(GOLDEN) == {"symbols": 98304, "sha256": DIGEST}
+
+
+def test_a_kind_that_is_none_is_an_error():
+    sections = sections_of(GOLDEN.read_bytes())
+    at = next(i for i, section in enumerate(sections) if section.type == "S")
+    payload = sections[at].payload
+    for kind in (4, 255, 2, 0):
+        wrong = sections[at]._replace(payload=payload[:4] + bytes([kind]) + payload[5:])
+        with pytest.raises(codec.CodecError) as told:
+            codec.decompress(joined([*sections[:at], wrong, *sections[at + 1:]]))
+        assert told.value.kind == "damaged"
