@@ -25,7 +25,8 @@ from codec.rate_control import bound_of
 from codec.windows import Box
 
 TILE = 256              # pixels each way
-FIRST = 4               # tiles that are coded first, to see what a WebP is up against
+FIRST = 4               # tiles that are coded first, to see what others are up against
+FINE = 1                # bounds up to which no loss at all may take less
 HOPELESS = 2            # times as large as a WebP: the other tiles are not coded then
 
 
@@ -42,17 +43,15 @@ def compress(picture: Picture, wanted: float | str, extras: list[Section], engin
     depth = 8 if picture.deep is None else 16
     top = (1 << depth) - 1
     max_error = min(int(bound_of(wanted, top)), top // 2)
-    channels = (1 if picture.gray else 3) + (picture.alpha is not None)
     shape, model = picture.pixels.shape[:2], engine.model
     header = Header(16 + picture.gray, shape, TILE, 100.0, model.digest, model.name)
-    may_be_luma = max_error == 0 and depth == 8 and not picture.gray
-    bound = Bound(max_error, depth, channels, LUMA if may_be_luma else OWN)
+    bound = _least(picture, Bound(max_error, depth, _channels(picture), OWN), header, engine)
     tiles: dict[int, bytes] = {}
-    whole = planes_of(picture, windows.whole(shape)) if max_error == 0 and depth == 8 else None
+    lossless = bound.max_error == 0
+    whole = planes_of(picture, windows.whole(shape)) if lossless and depth == 8 else None
     webp = None if whole is None else picture_webp.of_graphic(whole)
     if webp is None:
-        boxes = _boxes(shape)
-        first = boxes[::-(-len(boxes) // FIRST)]
+        boxes, first = _boxes(shape), _first(shape)
         tiles = _coded(picture, first, header, bound, engine)
         if whole is not None:
             seen = sum(math.prod(s.stop - s.start for s in box) for _, box in first)
@@ -68,10 +67,25 @@ def compress(picture: Picture, wanted: float | str, extras: list[Section], engin
         tiles = {0: struct.pack("<I", exact_tiles.checksum(header, bound, 0, whole)) + webp}
     yield Section(bitstream.HEADER, header.pack())
     yield from extras
-    if picture.palette and max_error == 0:
+    if picture.palette and lossless:
         yield Section(bitstream.PALETTE, b"")
     yield Section(bitstream.BOUND, bound.pack())
     yield from (Section(bitstream.SAMPLES, tiles[number]) for number in sorted(tiles))
+
+
+def _least(picture: Picture, bound: Bound, header: Header, engine: Engine) -> Bound:
+    """A bound, or none at all where that takes less: luma and chroma are known but without loss."""
+    if picture.gray or bound.depth != 8 or bound.max_error > FINE:
+        return bound
+    lossless = bound._replace(max_error=0, coder=LUMA)
+    if bound.max_error == 0:
+        return lossless
+    first = _first(header.shape)
+    if not picture_luma.found(planes_of(picture, first[0][1])[..., :3])[0]:
+        return bound
+    sizes = [sum(map(len, _coded(picture, first, header, each, engine).values()))
+             for each in (bound, lossless)]
+    return bound if sizes[0] < sizes[1] else lossless
 
 
 def _coded(picture: Picture, boxes: list[tuple[int, Box]], header: Header, bound: Bound,
@@ -153,6 +167,16 @@ def digest(header: Header, sections: Iterable[Section], engine: Engine) -> dict:
 def _boxes(shape: tuple[int, ...]) -> list[tuple[int, Box]]:
     """(number, box) of the tiles of a picture."""
     return list(enumerate(windows.boxes(windows.whole(shape), (TILE, TILE))))
+
+
+def _first(shape: tuple[int, ...]) -> list[tuple[int, Box]]:
+    """Those that tell of the others."""
+    boxes = _boxes(shape)
+    return boxes[::-(-len(boxes) // FIRST)]
+
+
+def _channels(picture: Picture) -> int:
+    return (1 if picture.gray else 3) + (picture.alpha is not None)
 
 
 def _groups(boxes: list[tuple[int, Box]], size: int) -> list[list[tuple[int, Box]]]:

@@ -128,3 +128,16 @@ def test_a_kind_that_is_none_is_an_error():
         with pytest.raises(codec.CodecError) as told:
             codec.decompress(joined([*sections[:at], wrong, *sections[at + 1:]]))
         assert told.value.kind == "damaged"
+
+
+def test_where_no_loss_takes_less_than_a_bound_there_is_none(photo, scene):
+    planes = Image.fromarray(photo[60:160, 80:240]).convert("YCbCr")
+    luma = np.asarray(planes)[..., 0].astype(int)
+    small = planes.resize((80, 50)).resize(planes.size, Image.Resampling.BILINEAR)
+    _, blue, red = np.moveaxis(np.asarray(small).astype(int) - 128, 2, 0)
+    disc = np.stack([luma * 5 // 7, blue // 2 + 156, red // 2 + 137], 2).astype(np.uint8)
+    pixels = shown(disc, PHOTO_CD)
+    lossless, bounded = (codec.compress(pixels, max_error=bound) for bound in (0, 1))
+    assert bounded == lossless and codec.info(bounded)["lossless"]
+    assert codec.info(codec.compress(pixels, max_error=2))["max_error"] == 2
+    assert codec.info(codec.compress(scene, max_error=1))["max_error"] == 1
