@@ -19,7 +19,7 @@ from codec.models.errors import CodecError
 from codec.models.exact import Predictor
 
 FEWEST = 64             # colours of a tile that were not cut off: fewer may be right by chance
-LOOKED_AT = 512         # colours of a tile that are tried first, of those that were not cut off
+LOOKED_AT = 512         # colours of a tile that are tried first, of those that were cut off or not
 OVER = 64               # how far over 255, or under 0, a colour is thought to have been at most
 REACH = 2               # how far from where real numbers would have it luma and chroma are tried
 
@@ -78,10 +78,12 @@ def found(pixels: np.ndarray) -> tuple[int, np.ndarray]:
     red, green, blue = np.moveaxis(pixels.astype(np.int64), -1, 0)
     numbers, places = np.unique(red << 16 | green << 8 | blue, return_inverse=True)
     colours = np.stack([numbers >> 16, numbers >> 8 & 255, numbers & 255], -1)
-    whole = colours[((colours > 0) & (colours < 255)).all(1)]
-    if len(whole) >= FEWEST:
+    cut = ((colours == 0) | (colours == 255)).any(1)
+    if (~cut).sum() >= FEWEST:
+        some = np.concatenate([part[::len(part) // LOOKED_AT + 1]
+                               for part in (colours[~cut], colours[cut])])
         for kind in range(1, len(CONVERSIONS)):
-            if _origins(whole[::-(-len(whole) // LOOKED_AT)], kind) is not None:
+            if _origins(some, kind) is not None:
                 origins = _origins(colours, kind)
                 if origins is not None:
                     return kind, origins[places.reshape(pixels.shape[:-1])]
@@ -96,19 +98,17 @@ def _origins(colours: np.ndarray, kind: int) -> np.ndarray | None:
     ways = (colours == 255).astype(np.int64) - (colours == 0)
     left = np.arange(len(colours))
     for further in _further():
-        if (further > OVER * np.abs(ways[left]).max(0)).any():
-            continue                    # nothing was cut off there
-        about = colours[left] + further * ways[left] + 0.3
+        open_ = left[((further == 0) | (ways[left] != 0)).all(1)]       # the others were tried so
+        about = colours[open_] + further * ways[open_] + 0.3
         about = np.rint((about - offset) @ matrix).astype(np.int64)
-        open_ = np.arange(len(left))
         for step in _steps():
-            tried = np.clip(about[open_] + step, 0, 255)
-            right = (shown(tried, kind) == colours[left[open_]]).all(1)
-            out[left[open_[right]]] = tried[right]
-            open_ = open_[~right]
             if not len(open_):
                 break
-        left = left[open_]
+            tried = np.clip(about + step, 0, 255)
+            right = (shown(tried, kind) == colours[open_]).all(1)
+            out[open_[right]] = tried[right]
+            open_, about = open_[~right], about[~right]
+        left = np.union1d(left[((further != 0) & (ways[left] == 0)).any(1)], open_)
         if not len(left):
             return out
         if not ways[left].any(1).all():
