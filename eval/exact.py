@@ -4,7 +4,7 @@
 
 Every file is decoded again and compared: bits a sample, seconds a picture, and the largest error
 found. `as RGB` is ours of the same pictures with four pixels of each tile painted over, so that
-they are none that were luma and chroma before: most that codecs are compared on were. PNG, WebP,
+they are none that were luma and chroma before, as those of Kodak's Photo CDs were. PNG, WebP,
 JPEG 2000 and JPEG XL by Pillow; JPEG-LS where imagecodecs is installed: G, then R and B less G as
 decoded, since alone it codes no colours together.
 """

@@ -18,6 +18,7 @@ import io
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -64,10 +65,8 @@ def coders(value: Any, model: str | None) -> dict[str, tuple[Coder, Takes]]:
     except ImportError:
         return found
     sliced = {
-        "JPEG XL e7": (lambda a, e: ic.jpegxl_encode(a, effort=7, lossless=True),
-                       ic.jpegxl_decode, lossless),
-        "JPEG XL e9": (lambda a, e: ic.jpegxl_encode(a, effort=9, lossless=True),
-                       ic.jpegxl_decode, lossless),
+        **{f"JPEG XL e{effort}": (partial(_jpeg_xl, ic, effort), ic.jpegxl_decode, lossless)
+           for effort in (7, 9)},
         "JPEG 2000": (lambda a, e: ic.jpeg2k_encode(a, reversible=True), ic.jpeg2k_decode,
                       lossless),
         "JPEG-LS": (lambda a, e: ic.jpegls_encode(a, level=int(e)), ic.jpegls_decode, whole)}
@@ -78,6 +77,10 @@ def coders(value: Any, model: str | None) -> dict[str, tuple[Coder, Takes]]:
     found["SZ3"] = (_sz3(ic), lossy)
     found["ZFP"] = (_zfp(ic), lossy)
     return found
+
+
+def _jpeg_xl(library, effort: int, plane: np.ndarray, bound: float) -> bytes:
+    return library.jpegxl_encode(plane, effort=effort, lossless=True)
 
 
 def _flac() -> Coder:
