@@ -281,8 +281,10 @@ def units(sections: Iterable[Section], tiles: int, extras: dict[str, bytes],
     unit, found = Unit(None, []), 0
     for kind, payload in sections:
         if kind in (coded, HYPER_LATENTS) and found == most:
+            if keep_going:
+                return
             raise CodecError("damaged: its sections contradict each other", "damaged")
-        if kind == coded and len(payload) >= 4:
+        if kind == coded and (len(payload) >= 4 or keep_going):
             unit.tiles.append(payload)
             if len(unit.tiles) == tiles:
                 yield unit

@@ -11,10 +11,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from codec import bitstream, exact
+from codec import bitstream, exact, windows
 from codec.bitstream import Header
 from codec.models.errors import CodecError
 from codec.models.exact import DEEPEST, Predictor
+from codec.windows import Box
 
 OWN, WEBP, LUMA = range(3)      # coders: LUMA is OWN, of luma and chroma where these were first
 
@@ -57,24 +58,25 @@ def encode(tiles: np.ndarray, numbers: list[int], header: Header, bound: Bound,
             for number, tile, payload in zip(numbers, shown, payloads)]
 
 
-def decode(payloads: list[bytes], numbers: list[int], shape: tuple[int, ...], header: Header,
-           bound: Bound, predictor: Predictor, coder: ModuleType = exact,
-           lost: list[int] | None = None) -> np.ndarray:
-    """The other way round: tiles of a shape [D, h, w]. lost: gets the numbers of those that are not
-    what was written, which are 0 then.
+def decode(payloads: list[bytes], places: list[tuple[int, Box]], shape: tuple[int, ...],
+           header: Header, bound: Bound, predictor: Predictor, coder: ModuleType = exact,
+           lost: list[Box] | None = None) -> np.ndarray:
+    """The other way round: tiles of a shape [D, h, w], with their numbers and boxes. lost: gets the
+    boxes of those that are not what was written, which are 0 then.
 
     Raises:
-        CodecError: if there are such, and nothing that takes their numbers.
+        CodecError: if there are such, and nothing that takes their boxes.
     """
     try:
-        return _sound(payloads, numbers, shape, header, bound, predictor, coder)
+        return _sound(payloads, [number for number, _ in places], shape, header, bound, predictor,
+                      coder)
     except CodecError:
         if lost is None:
             raise
-    if len(numbers) > 1:                # which of them?
-        return np.concatenate([decode([payload], [number], shape, header, bound, predictor, coder,
-                                      lost) for payload, number in zip(payloads, numbers)])
-    lost += numbers
+    if len(places) > 1:                 # which of them?
+        return np.concatenate([decode([payload], [place], shape, header, bound, predictor, coder,
+                                      lost) for payload, place in zip(payloads, places)])
+    lost.append(places[0][1])
     return np.zeros((1, *shape, bound.channels), np.min_scalar_type((1 << bound.depth) - 1))
 
 
@@ -87,6 +89,14 @@ def _sound(payloads: list[bytes], numbers: list[int], shape: tuple[int, ...], he
             raise CodecError(f"damaged: tile {number} is not what was written", "damaged")
         check(header, bound, number, tile, payload)
     return tiles
+
+
+def blank(values: np.ndarray, area: Box, bad: list[Box], lost: list[Box]) -> None:
+    """0 where values of an area are of damaged tiles, which `lost` gets, each once."""
+    for box in bad:
+        values[windows.within(windows.common(box, area), area)] = 0
+        if box not in lost:
+            lost.append(box)
 
 
 def digest(samples: Any) -> dict:

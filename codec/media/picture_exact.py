@@ -45,14 +45,13 @@ def compress(picture: Picture, wanted: float | str, extras: list[Section], engin
     max_error = min(int(bound_of(wanted, top)), top // 2)
     shape, model = picture.pixels.shape[:2], engine.model
     header = Header(16 + picture.gray, shape, TILE, 100.0, model.digest, model.name)
-    bound = _least(picture, Bound(max_error, depth, _channels(picture), OWN), header, engine)
-    tiles: dict[int, bytes] = {}
+    bound, tiles = _bound(picture, Bound(max_error, depth, picture.channels, OWN), header, engine)
     lossless = bound.max_error == 0
     whole = planes_of(picture, windows.whole(shape)) if lossless and depth == 8 else None
     webp = None if whole is None else picture_webp.of_graphic(whole)
     if webp is None:
         boxes, first = _boxes(shape), _first(shape)
-        tiles = _coded(picture, first, header, bound, engine)
+        tiles = tiles or _coded(picture, first, header, bound, engine)
         if whole is not None:
             seen = sum(math.prod(s.stop - s.start for s in box) for _, box in first)
             about = sum(map(len, tiles.values())) * header.size / seen
@@ -73,19 +72,19 @@ def compress(picture: Picture, wanted: float | str, extras: list[Section], engin
     yield from (Section(bitstream.SAMPLES, tiles[number]) for number in sorted(tiles))
 
 
-def _least(picture: Picture, bound: Bound, header: Header, engine: Engine) -> Bound:
-    """A bound, or none at all where that takes less: luma and chroma are known but without loss."""
-    if picture.gray or bound.depth != 8 or bound.max_error > FINE:
-        return bound
-    lossless = bound._replace(max_error=0, coder=LUMA)
-    if bound.max_error == 0:
-        return lossless
-    first = _first(header.shape)
+def _bound(picture: Picture, wanted: Bound, header: Header, engine: Engine
+           ) -> tuple[Bound, dict[int, bytes]]:
+    """What is wanted, or no loss at all where that takes less: luma and chroma are known but
+    without loss. Also the first tiles, if they had to be coded to tell."""
+    if picture.gray or wanted.depth != 8 or wanted.max_error > FINE:
+        return wanted, {}
+    lossless, first = wanted._replace(max_error=0, coder=LUMA), _first(header.shape)
+    if wanted.max_error == 0:
+        return lossless, {}
     if not picture_luma.found(planes_of(picture, first[0][1])[..., :3])[0]:
-        return bound
-    sizes = [sum(map(len, _coded(picture, first, header, each, engine).values()))
-             for each in (bound, lossless)]
-    return bound if sizes[0] < sizes[1] else lossless
+        return wanted, {}
+    return min(((each, _coded(picture, first, header, each, engine))
+                for each in (lossless, wanted)), key=lambda pair: sum(map(len, pair[1].values())))
 
 
 def _coded(picture: Picture, boxes: list[tuple[int, Box]], header: Header, bound: Bound,
@@ -127,14 +126,10 @@ def decompress(header: Header, sections: Iterable[Section], engine: Engine, area
         return whole[area]
 
     def decode(group: list[tuple[int, Box]]) -> None:
-        numbers = [number for number, _ in group]
         shape = 1, *(s.stop - s.start for s in group[0][1])
-        bad: list[int] | None = None if lost is None else []
-        found = exact_tiles.decode([unit.tiles[number] for number in numbers], numbers, shape,
-                                   header, bound, engine.model.predictor, _coder(bound), bad)
-        for (number, box), [tile] in zip(group, found):
-            if lost is not None and number in (bad or ()):
-                lost.append(box)
+        found = exact_tiles.decode([unit.tiles[number] for number, _ in group], group, shape,
+                                   header, bound, engine.model.predictor, _coder(bound), lost)
+        for (_, box), [tile] in zip(group, found):
             shared = windows.common(box, area)
             out[windows.within(shared, area)] = tile[windows.within(shared, box)]
     boxes = [tile for tile in _boxes(header.shape) if windows.overlap(tile[1], area)]
@@ -173,10 +168,6 @@ def _first(shape: tuple[int, ...]) -> list[tuple[int, Box]]:
     """Those that tell of the others."""
     boxes = _boxes(shape)
     return boxes[::-(-len(boxes) // FIRST)]
-
-
-def _channels(picture: Picture) -> int:
-    return (1 if picture.gray else 3) + (picture.alpha is not None)
 
 
 def _groups(boxes: list[tuple[int, Box]], size: int) -> list[list[tuple[int, Box]]]:

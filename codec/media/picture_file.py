@@ -76,6 +76,11 @@ class Picture:
     def array(self) -> np.ndarray:
         return self.pixels
 
+    @property
+    def channels(self) -> int:
+        """Of its samples, alpha among them."""
+        return (1 if self.gray else 3) + (self.alpha is not None)
+
     def stripped(self) -> Picture:
         """Without EXIF, XMP and density. The colour profile stays, and the turn that EXIF asks
         for: without them it would look different."""

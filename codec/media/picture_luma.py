@@ -19,7 +19,6 @@ from codec.models.errors import CodecError
 from codec.models.exact import Predictor
 
 FEWEST = 64             # colours of a tile that were not cut off: fewer may be right by chance
-LOOKED_AT = 512         # colours of a tile that are tried first, of those that were cut off or not
 OVER = 64               # how far over 255, or under 0, a colour is thought to have been at most
 REACH = 2               # how far from where real numbers would have it luma and chroma are tried
 
@@ -44,7 +43,7 @@ def webp(luma: np.ndarray, blue: np.ndarray, red: np.ndarray) -> Planes:
 
 def photo_cd(luma: np.ndarray, blue: np.ndarray, red: np.ndarray) -> Planes:
     """Photo CD (Kodak, PhotoYCC) in 16 bits after the point, cut off; green is less of what is cut
-    off already. So were the pictures made that codecs are compared on."""
+    off already. So were the Kodak pictures made."""
     luma, blue, red = 89024 * luma, 145352 * (blue - 156), 119374 * (red - 137)
     return ((luma + red) >> 16, (luma - 12714 * (blue >> 16) - 33358 * (red >> 16)) >> 16,
             (luma + blue) >> 16)
@@ -80,7 +79,7 @@ def found(pixels: np.ndarray) -> tuple[int, np.ndarray]:
     colours = np.stack([numbers >> 16, numbers >> 8 & 255, numbers & 255], -1)
     cut = ((colours == 0) | (colours == 255)).any(1)
     if (~cut).sum() >= FEWEST:
-        some = np.concatenate([part[::len(part) // LOOKED_AT + 1]
+        some = np.concatenate([part[::len(part) // FEWEST + 1]      # that soon tell of the rest
                                for part in (colours[~cut], colours[cut])])
         for kind in range(1, len(CONVERSIONS)):
             if _origins(some, kind) is not None:

@@ -158,10 +158,6 @@ def _strips(picture: Picture, rows: int) -> Iterator[np.ndarray]:
         yield part
 
 
-def _channels(picture: Picture) -> int:
-    return (1 if picture.gray else 3) + (picture.alpha is not None)
-
-
 def _ppm(picture: Picture, held: dict[str, Any], file: BinaryIO) -> int:
     height, width = picture.pixels.shape[:2]
     size = file.write(b"P%d\n%d %d\n255\n" % (5 if picture.gray else 6, width, height))
@@ -173,7 +169,7 @@ def _ppm(picture: Picture, held: dict[str, Any], file: BinaryIO) -> int:
 def _png(picture: Picture, held: dict[str, Any], file: BinaryIO) -> int:
     """As Pillow would, but without the whole in memory."""
     height, width = picture.pixels.shape[:2]
-    channels, size = _channels(picture), file.write(b"\x89PNG\r\n\x1a\n")
+    channels, size = picture.channels, file.write(b"\x89PNG\r\n\x1a\n")
     each = 1 if picture.deep is None else 2         # bytes of a sample
 
     def chunk(kind: bytes, data: bytes) -> int:
@@ -223,7 +219,7 @@ def _tiff(picture: Picture, held: dict[str, Any], file: BinaryIO) -> int:
         _tiff(picture, held, out)
         return file.write(out.getbuffer())
     height, width = picture.pixels.shape[:2]
-    channels, big = _channels(picture), 4 * picture.pixels.size // 3 > 0xF0000000
+    channels, big = picture.channels, 4 * picture.pixels.size // 3 > 0xF0000000
     bits = 8 if picture.deep is None else 16
     head = struct.pack("<2sHHHQ", b"II", 43, 8, 0, 0) if big else struct.pack("<2sHI", b"II", 42, 0)
     begin, rows = file.tell(), max(1, _STRIP // (width * channels))

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
-from codec import bitstream, exact_signal, exact_tiles, files, parallel, whole_numbers
+from codec import bitstream, exact_signal, exact_tiles, files, parallel, whole_numbers, windows
 from codec.bands import Bands
 from codec.bitstream import Header, Section, Unit
 from codec.engines import Engine
@@ -143,16 +143,13 @@ def decompress(header: Header, sections: Iterable[Section], engine: Engine,
     threads = exact_signal.compiled.threads(length * bound.channels, engine.threads)
 
     def values(first: int, last: int) -> np.ndarray:
-        bad: list[int] | None = None if lost is None else []
-        whole = _decode(unit, header, bound, (start + first, start + last), threads,
-                        engine.model.predictor, bad)
+        area, bad = (slice(start + first, start + last),), list[Box]()
+        whole = _decode(unit, header, bound, area, threads, engine.model.predictor,
+                        None if lost is None else bad)
         found = numbers.values(whole)
-        numbers.put_strange(found, (slice(start + first, start + last), slice(None)))
-        for number in bad or ():
-            at, end = header.tile * number, min(length, header.tile * (number + 1))
-            found[max(0, at - start - first):max(0, end - start - first)] = 0
-            if lost is not None and (slice(at, end),) not in lost:
-                lost.append((slice(at, end),))
+        numbers.put_strange(found, (*area, slice(None)))
+        if lost is not None:
+            exact_tiles.blank(found, area, bad, lost)
         return found
     together = header.tile * max(threads, MOST_TOGETHER // header.tile // bound.channels)
     samples = Bands((count, bound.channels), numbers.dtype, together, values, keep=1)
@@ -172,23 +169,24 @@ def _check(header: Header, bound: Bound, numbers: Numbers, told: dict) -> None:
         raise CodecError("damaged: its sections contradict each other", "damaged")
 
 
-def _decode(unit: Unit, header: Header, bound: Bound, area: tuple[int, int], threads: int,
-            predictor: Predictor, lost: list[int] | None) -> np.ndarray:
-    """Whole numbers uint [n, C] from one sample to another; lost: gets the numbers of damaged
-    blocks."""
-    first, last = area
-    out: np.ndarray = np.empty([last - first, bound.channels],
+def _decode(unit: Unit, header: Header, bound: Bound, area: Box, threads: int,
+            predictor: Predictor, lost: list[Box] | None) -> np.ndarray:
+    """Whole numbers uint [n, C] of an area; lost: gets the boxes of damaged blocks."""
+    [span] = area
+    out: np.ndarray = np.empty([span.stop - span.start, bound.channels],
                                np.min_scalar_type((1 << bound.depth) - 1))
 
     def decode(group: list[int]) -> None:
         length = min(header.tile, header.size - header.tile * group[0])
-        blocks = exact_tiles.decode([unit.tiles[i] for i in group], group, (length,), header, bound,
-                                    predictor, exact_signal, lost)
-        for i, block in zip(group, blocks):
-            at = header.tile * i
-            low, high = max(first, at), min(last, at + length)
-            out[low - first:high - first] = block[low - at:high - at]
-    touched = range(first // header.tile, -(-last // header.tile))
+        starts = [header.tile * i for i in group]
+        places: list[tuple[int, Box]] = [(i, (slice(at, at + length),)) for i, at in zip(
+            group, starts)]
+        blocks = exact_tiles.decode([unit.tiles[i] for i in group], places, (length,), header,
+                                    bound, predictor, exact_signal, lost)
+        for (_, box), block in zip(places, blocks):
+            shared = windows.common(box, area)
+            out[windows.within(shared, area)] = block[windows.within(shared, box)]
+    touched = range(span.start // header.tile, -(-span.stop // header.tile))
     for _ in parallel.in_order(decode, _groups(header, bound.channels, touched), threads):
         pass
     return out

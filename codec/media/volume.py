@@ -247,11 +247,11 @@ def decompress(header: Header, sections: Iterable[Section], engine: Engine,
     if numbers.depth != bound.depth:
         raise CodecError("damaged: its sections contradict each other", "damaged")
     plan, colours = _told_plan(header, bound, numbers, told)
+    slabs = len(_slabs(plan))
     if lost is not None:
-        units += [Unit(None, [b""] * header.tiles)] * (len(_slabs(plan)) - len(units))
-    if len(units) != len(_slabs(plan)):
-        raise CodecError(f"cut short or damaged: holds {len(units)} of {len(_slabs(plan))} slabs",
-                         "damaged")
+        units = (units + [Unit(None, [b""] * header.tiles)] * slabs)[:slabs]
+    if len(units) != slabs:
+        raise CodecError(f"cut short or damaged: holds {len(units)} of {slabs} slabs", "damaged")
     rank = len(numbers.shape) - colours
     area = _area(part, numbers.shape[:rank])
     threads = exact.compiled.threads(header.size, engine.threads)
@@ -260,16 +260,15 @@ def decompress(header: Header, sections: Iterable[Section], engine: Engine,
         """Of a box of the file's axes."""
         four = (slice(0, 1),) * (4 - rank) + box
         coded = tuple(four[axis] for axis in plan.order)
-        bad: list[Box] | None = None if lost is None else []
-        whole = _decode(units, plan, header, bound, coded, threads, engine.model.predictor, bad)
+        bad: list[Box] = []
+        whole = _decode(units, plan, header, bound, coded, threads, engine.model.predictor,
+                        None if lost is None else bad)
         found = numbers.values(np.moveaxis(whole, range(4), plan.order))
         found = found.reshape(*(s.stop - s.start for s in box), *numbers.shape[rank:])
         numbers.put_strange(found, box)
-        for gone in bad or ():
-            gone = tuple(gone[plan.order.index(axis)] for axis in range(4))[4 - rank:]
-            found[windows.within(windows.common(gone, box), box)] = 0
-            if lost is not None and gone not in lost:
-                lost.append(gone)
+        if lost is not None:
+            exact_tiles.blank(found, box, [tuple(gone[plan.order.index(axis)] for axis in range(
+                4))[4 - rank:] for gone in bad], lost)
         return found
     shape = tuple(s.stop - s.start for s in area)
     rows = {0: 1, 1: plan.slab}.get(plan.first, shape[0])       # that are coded together
@@ -329,13 +328,10 @@ def _decode(units: list[Unit], plan: Plan, header: Header, bound: Bound, area: B
         unit, group = job
         box = group[0][1]
         shape = tuple(s.stop - s.start for s in box[1:])
-        bad: list[int] | None = None if lost is None else []
         tiles = exact_tiles.decode([units[unit].tiles[number] for number, _ in group],
-                                   [header.tiles * unit + number for number, _ in group], shape,
-                                   header, bound, predictor, lost=bad)
-        for (number, box), tile in zip(group, tiles):
-            if lost is not None and header.tiles * unit + number in (bad or ()):
-                lost.append(box)
+                                   [(header.tiles * unit + number, box) for number, box in group],
+                                   shape, header, bound, predictor, lost=lost)
+        for (_, box), tile in zip(group, tiles):
             shared = windows.common(box, area)
             out[windows.within(shared, area)] = tile[None][windows.within(shared, box)]
     jobs = [(unit, touched) for unit, slab in enumerate(_slabs(plan))

@@ -137,3 +137,13 @@ def test_the_reader_alone_still_checks_everything_else():
     hurt = file.getvalue()[:-1] + b"\0"
     with pytest.raises(codec.CodecError, match="checksum"):
         list(bitstream.Reader(io.BytesIO(hurt), keep_going=True))
+
+
+def test_a_tile_that_is_said_to_be_shorter_is_told(case):
+    """What comes after it is no section of this file, and is left."""
+    blob, whole = case
+    sections = sections_of(blob)
+    at = [i for i, section in enumerate(sections) if section.type in TILES][-1]
+    sections[at] = sections[at]._replace(payload=sections[at].payload[:2])
+    shown = codec.decompress(joined([*sections, sections[at]]), keep_going=True)
+    assert len(shown.notes) == 1 and 0.3 < (samples(shown) == samples(whole)).mean() < 1
