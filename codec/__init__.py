@@ -1,4 +1,4 @@
-"""A learned codec of pictures, volumes, signals: `codec.compress`, `decompress`, `info`, `verify`.
+"""A learned codec of pictures, clips, volumes, signals: `codec.compress`, `decompress`, `info`, `verify`.
 
     blob = codec.compress("photo.jpg", quality=60)          # bytes of a .tfci file
     picture = codec.decompress(blob)                        # picture.pixels: uint8 [H, W, 3]
@@ -28,13 +28,13 @@ from codec.api import (
 from codec.bitstream import MAX_BYTES
 from codec.media.picture import Picture, psnr
 from codec.media.signal_file import Signal
+from codec.media.video_value import Clip
 from codec.media.volume_value import Volume
 from codec.models.errors import CodecError
 from codec.models.ms_ssim import ms_ssim
 from codec.models.ssimulacra2 import score as ssimulacra2
 
 __version__ = "0.1.0"
-__all__ = ["DEFAULT_MODEL", "DEFAULT_QUALITY", "MAX_BYTES", "MAX_PIXELS", "CodecError", "Picture",
-           "Signal", "Volume",
-           "compress", "decompress", "engine_for", "find_model", "info", "installed_models",
+__all__ = ["DEFAULT_MODEL", "DEFAULT_QUALITY", "MAX_BYTES", "MAX_PIXELS", "Clip", "CodecError",
+           "Picture", "Signal", "Volume", "compress", "decompress", "engine_for", "find_model", "info", "installed_models",
            "ms_ssim", "opened", "psnr", "read_picture", "ssimulacra2", "verify"]

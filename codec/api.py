@@ -21,6 +21,7 @@ from codec.arguments import bytes_of
 from codec.bitstream import Header, Reader, Section
 from codec.media.picture import Picture
 from codec.media.signal_file import Signal, axes_of
+from codec.media.video_value import Clip
 from codec.media.volume_value import Volume
 from codec.models import zoo
 from codec.models.errors import CodecError
@@ -85,6 +86,9 @@ def model_for(medium, target: Target, tune: str | None = None, model: str | None
     if exact and tune:
         raise CodecError(f"tune is {tune!r}; with a bound on errors there is nothing to tune",
                          "usage")
+    if exact and not medium.EXACT:
+        raise CodecError("clips are not coded with a bound on errors; give a quality instead",
+                         "usage")
     if model or exact:
         found = find_model(model or medium.EXACT)
         if found.exact != exact:
@@ -107,7 +111,7 @@ def instead_of(medium, target: Target, model: str | None = None, threads: int | 
                ) -> engines.Engine | None:
     """The engine of the exact model that a medium may take where latents do badly. None where a
     model is named: who names one wants it used; and where there is no such choice, or no model."""
-    if model or target.max_error is not None:
+    if model or target.max_error is not None or not medium.EXACT:
         return None
     with suppress(CodecError):
         return engine_for(find_model(medium.EXACT), threads)
@@ -200,7 +204,7 @@ def verify(source, *, model: str | None = None, max_pixels: int = MAX_PIXELS) ->
     """
     with _reader(source) as reader:
         header, sections = _begin(reader, max_pixels)
-        if header.medium.exact:
+        if header.medium.exact or header.medium.grouped:
             engine = engine_for(_model_of(header, model))
             return media.of_header(header).digest(header, sections, engine)
         units = bitstream.units(sections, header.tiles, {}, header.medium.units)
@@ -232,8 +236,8 @@ def opened(source, max_pixels: int = MAX_PIXELS, exact_alpha: bool = False, medi
         options = {"exact_alpha": exact_alpha, "deep": deep} if module is media.module(
             "picture") else {}
         return module.read(found, max_pixels, **options)
-    if isinstance(source, (Picture, Signal, Volume, np.ndarray, Image.Image)):
-        yield read(medium or media.module(_medium_of(source)), source)
+    if isinstance(source, (Clip, Picture, Signal, Volume, np.ndarray, Image.Image)):
+        yield read(medium or media.module(_medium_of(source, deep)), source)
         return
     if isinstance(source, (str, os.PathLike)) and os.path.isdir(source):
         whole = media.of_folder(Path(source))
@@ -245,10 +249,13 @@ def opened(source, max_pixels: int = MAX_PIXELS, exact_alpha: bool = False, medi
         yield read(medium or media.of_file(found), found)
 
 
-def _medium_of(source) -> str:
-    """Of what is in memory: an array is a picture if it looks like one, a signal if it is long."""
+def _medium_of(source, bounded: bool) -> str:
+    """Of what is in memory: an array is a picture or, unless there is a bound on errors, a clip if
+    it looks like one, a signal if it is long."""
     if not isinstance(source, np.ndarray):
         return getattr(source, "medium", "picture")
+    if source.ndim == 4 and source.shape[3] == 3 and source.dtype == np.uint8 and not bounded:
+        return "video"
     if source.ndim in (2, 3) and source.dtype in (np.uint8, np.uint16) and (
             source.ndim == 2 or source.shape[2] <= 4):
         return "picture"
@@ -311,7 +318,7 @@ def _begin(reader: Reader, max_pixels: int) -> tuple[Header, Iterator[Section]]:
     """The header, if what it announces is not too large, and the sections after it."""
     sections = iter(reader)
     header = bitstream.read_header(sections)
-    bitstream.check_size(header.shape, max_pixels)
+    bitstream.check_size(header.at_once, max_pixels)
     return header, sections
 
 

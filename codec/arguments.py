@@ -6,6 +6,7 @@ import argparse
 
 from codec.media.picture_writing import SUFFIXES as WRITTEN
 from codec.media.signal_file import FORMS as SIGNALS
+from codec.media.video_writing import FORMATS as CLIPS
 from codec.media.volume_value import FORMS as VOLUMES
 from codec.models.errors import CodecError
 
@@ -80,7 +81,7 @@ def crop(text: str) -> tuple[int, ...]:
 def suffix(text: str) -> str:
     """.jpg or jpg -> .jpg"""
     found = "." + text.lower().removeprefix(".")
-    known = [*WRITTEN, *VOLUMES, *SIGNALS]
+    known = [*WRITTEN, *VOLUMES, *SIGNALS, *CLIPS]
     if found not in known:
         raise argparse.ArgumentTypeError(f"{text!r} is not allowed; it must be one of "
                                          f"{', '.join(dict.fromkeys(known))}")

@@ -26,11 +26,12 @@ HEADER, ALPHA, HYPER_LATENTS, LATENTS = "H", "A", "Z", "Y"
 ALPHA_WEBP = "T"            # the same in another form
 ALPHAS = {ALPHA, ALPHA_WEBP}
 BOUND, SAMPLES = "B", "S"       # of exact coding
+GROUP = "G"                     # of frames
 NUMBERS, LEVELS, STRANGE, AROUND = "M", "L", "N", "f"       # of volumes
 ICC, EXIF, XMP, DENSITY, PALETTE = "i", "e", "x", "d", "p"
-CRITICAL = {HEADER, ALPHA, ALPHA_WEBP, HYPER_LATENTS, LATENTS, BOUND, SAMPLES, NUMBERS, LEVELS,
-            STRANGE}
-OF_UNITS = {HYPER_LATENTS, LATENTS, SAMPLES}
+CRITICAL = {HEADER, ALPHA, ALPHA_WEBP, HYPER_LATENTS, LATENTS, BOUND, SAMPLES, GROUP, NUMBERS,
+            LEVELS, STRANGE}
+OF_UNITS = {HYPER_LATENTS, LATENTS, SAMPLES, GROUP}
 KNOWN = CRITICAL | {ICC, EXIF, XMP, DENSITY, PALETTE, AROUND}
 
 MAX_SECTIONS = 1 << 16
@@ -42,22 +43,24 @@ QUALITY_UNIT = 256          # quality is stored in 1/256
 
 class Medium(NamedTuple):
     """A media byte: the module of codec.media, the kind of its signals, how many axes they have,
-    how many units a file has at most (None: any number), and whether it holds samples themselves,
-    not latents."""
+    how many units a file has at most (None: any number), whether it holds samples themselves, not
+    latents, and whether its first axis is one of frames that are coded in groups."""
 
     name: str
     kind: str
     rank: int
     units: int | None = 1
     exact: bool = False
+    grouped: bool = False
 
     @property
     def coded(self) -> str:
         """The type of the sections of its tiles."""
-        return SAMPLES if self.exact else LATENTS
+        return GROUP if self.grouped else SAMPLES if self.exact else LATENTS
 
 
 MEDIA = {0: Medium("picture", "RGB", 2), 1: Medium("picture", "gray", 2),
+         2: Medium("video", "RGB", 3, None, grouped=True),
          16: Medium("picture", "RGB", 2, exact=True), 17: Medium("picture", "gray", 2, exact=True),
          18: Medium("signal", "samples", 1, exact=True),
          19: Medium("volume", "samples", 4, None, exact=True)}
@@ -68,7 +71,8 @@ class Header:
     """What a decoder must know before anything else.
 
     media: a key of MEDIA; shape: of the signal, (height, width) of a picture, and before that
-    stacks and planes of a volume, in the order that they are coded in, (time,) of sound; tile: side
+    stacks and planes of a volume, in the order that they are coded in, or the number of frames,
+    (time,) of sound; tile: side
     of a tile in samples, a power of two (of a volume: within a plane), WHOLE for one tile that is
     everything;
     quality 1..100 in steps of 1/256; model: name; digest: the first four bytes of its weights'
@@ -96,8 +100,15 @@ class Header:
         return math.prod(self.shape)
 
     @property
+    def at_once(self) -> tuple[int, ...]:
+        """The shape of what a decoder works on at once: of a clip a frame."""
+        return self.shape[1:] if self.medium.grouped else self.shape
+
+    @property
     def tiles(self) -> int:
-        """Of a unit. An exactly coded one is some planes of every stack."""
+        """Of a unit. An exactly coded one is some planes of every stack, or a group of frames."""
+        if self.medium.grouped:
+            return 1
         stacks: tuple[int, ...] = ()
         tiled = self.shape
         if self.medium.exact:
@@ -122,7 +133,7 @@ class Header:
         except (IndexError, KeyError, struct.error, UnicodeDecodeError):
             raise CodecError("damaged: the header cannot be read", "damaged") from None
         quality /= QUALITY_UNIT
-        whole = MEDIA[media].exact and 1 << exponent == WHOLE
+        whole = (MEDIA[media].exact or MEDIA[media].grouped) and 1 << exponent == WHOLE
         long = MEDIA[media].rank == 1 and 6 <= exponent <= 20
         sound = min(sizes) > 0 and (6 <= exponent <= 10 or whole or long) and 1 <= quality <= 100
         if not sound or len(digest) != 4 or not (model and model.isprintable()):
@@ -291,7 +302,7 @@ def units(sections: Iterable[Section], tiles: int, extras: dict[str, bytes],
                 unit, found = Unit(None, []), found + 1
         elif kind == HYPER_LATENTS and unit == (None, []) and coded == LATENTS:
             unit = Unit(payload, [])
-        elif kind in (HEADER, LATENTS, HYPER_LATENTS, SAMPLES) or kind in extras:
+        elif kind == HEADER or kind in OF_UNITS or kind in extras:
             raise CodecError("damaged: its sections contradict each other", "damaged")
         else:
             extras[kind] = payload

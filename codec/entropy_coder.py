@@ -49,9 +49,9 @@ class Encoder:
         self._tables = tables
         self._coder = constriction.stream.queue.RangeEncoder()
 
-    def add(self, symbols: np.ndarray, indexes: np.ndarray) -> None:
-        """symbols int32 and the indexes of their tables, of one shape."""
-        tables, coder, escapes = self._tables, self._coder, []
+    def add(self, symbols: np.ndarray, indexes: np.ndarray, tables: Tables | None = None) -> None:
+        """symbols int32 and the indexes of their tables, of one shape; tables: other ones."""
+        tables, coder, escapes = tables or self._tables, self._coder, []
         symbols = symbols.ravel()
         for index, group in _groups(indexes, len(tables.frequencies)):
             escape = len(tables.frequencies[index]) - 1
@@ -78,13 +78,13 @@ class Decoder:
         words = np.frombuffer(data + b"\0" * (8 + -len(data) % 4), ">u4").astype(np.uint32)
         self._coder = constriction.stream.queue.RangeDecoder(words)
 
-    def next(self, indexes: np.ndarray) -> np.ndarray:
-        """The next symbols, int32, in the shape of `indexes`.
+    def next(self, indexes: np.ndarray, tables: Tables | None = None) -> np.ndarray:
+        """The next symbols, int32, in the shape of `indexes`; tables: other ones.
 
         Raises:
             CodecError: if no sequence of symbols gives these bytes.
         """
-        tables, coder = self._tables, self._coder
+        tables, coder = tables or self._tables, self._coder
         symbols, escaped = np.empty(indexes.size, np.int32), []
         try:
             for index, group in _groups(indexes, len(tables.frequencies)):

@@ -141,6 +141,45 @@ def decode(unit: Unit, header: Header, coding: Coding, area: Box | None = None, 
     return decoder.rows(0, decoder.shape[0], area)
 
 
+def coded(y: np.ndarray, z: np.ndarray, coding: Coding, choose: Chooser) -> np.ndarray:
+    """Latents [*grid, M], at their gain, as who unpacks them has them."""
+    symbols, mean = _quantise(y, z, windows.whole(y.shape[:-1]), coding, choose)
+    return symbols + mean
+
+
+def pack(y: np.ndarray, z: np.ndarray, coding: Coding, choose: Chooser, crc: int = 0
+         ) -> tuple[bytes, np.ndarray]:
+    """Latents [*grid, M], at their gain, and their hyper-latents in one piece, as suits arrays of
+    few bytes, of which a file has many; and these latents as who unpacks them has them. crc: what
+    the digest goes on from."""
+    assert coding.hyper_latents is not None
+    coder = entropy_coder.Encoder(coding.latents)
+    coder.add(z, _channels(z.shape), coding.hyper_latents)
+    symbols, mean = _quantise(y, z, windows.whole(y.shape[:-1]), coding, choose, coder)
+    digest = _checksum(_checksum(crc, z), symbols) & 0xFFFF
+    return struct.pack("<H", digest) + coder.finish(), symbols + mean
+
+
+def unpack(data: bytes, shape: tuple[int, ...], coding: Coding, crc: int = 0
+           ) -> tuple[np.ndarray, np.ndarray]:
+    """What `pack` has packed, of a grid of this shape: symbols int32 [*shape, M], and their means.
+
+    Raises:
+        CodecError: if it does not decode to what was written.
+    """
+    assert coding.hyper_latents is not None
+    coarse, config = windows.cells(shape, coding.config.hyper_cell), coding.config
+    if len(data) < 2:
+        raise CodecError("cut short or damaged: a frame is missing", "damaged")
+    _check_length(data, coding.hyper_latents, math.prod(coarse))
+    coder = entropy_coder.Decoder(data[2:], coding.latents)
+    z = coder.next(_channels((*coarse, config.hyper_latents)), coding.hyper_latents)
+    symbols, mean = _each_step(z, windows.whole(shape), coding, lambda index, *_: coder.next(index))
+    if struct.unpack_from("<H", data)[0] != _checksum(_checksum(crc, z), symbols) & 0xFFFF:
+        raise CodecError("damaged: latents differ from those that were written", "damaged")
+    return symbols, mean
+
+
 def digest(units: Iterable[Unit], header: Header, coding: Coding, threads: int = 1) -> dict:
     """{"symbols": how many latents, "sha256": of all of them as little-endian int32, tile by
     tile}."""

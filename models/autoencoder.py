@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from importlib import import_module
 
 import numpy as np
@@ -15,11 +16,13 @@ from codec.models.integer_training import straight_through_divide, straight_thro
 from codec.models.learning import Learning, name_of
 
 MEAN_UNITS = 2.0**priors.MEAN_BITS
-FAMILIES = {"photo": "codec.models.picture", "balle": "codec.models.picture"}
+FAMILIES = {"photo": "codec.models.picture", "balle": "codec.models.picture",
+            "video": "codec.models.video"}
 """The module that has a family's transforms, by `transforms(config)`: analysis, synthesis and
 hyper-analysis (None for hyper "none"). Each is a tf.Module of that name and says by `learning()`
 how its weights learn. A synthesis that knows what an error of a latent shows has `energy` and
-`towards`; a family whose signals people look at has `difference`."""
+`towards`; one that sees a prediction besides latents has `of_blocks`, which takes both in one
+array; a family whose signals people look at has `difference`."""
 
 
 class Autoencoder(tf.Module):
@@ -102,18 +105,27 @@ class Autoencoder(tf.Module):
     def transforms(self) -> dict:
         """What an engine runs, by name: functions of [1, *spatial, C] and their C."""
         c = self.config
+        show, inputs = self.synthesis, c.latents
+        if self.sees_prediction:
+            show, inputs = self.synthesis.of_blocks, c.latents + math.prod(c.cell) * c.samples
         out = {"analysis": (lambda x: self.analysis(x / PEAK), c.samples), "synthesis": (
-            lambda y: tf.clip_by_value(self.synthesis(y) * PEAK, 0.0, PEAK), c.latents)}
+            lambda y: tf.clip_by_value(show(y) * PEAK, 0.0, PEAK), inputs)}
         if c.hyper != "none":
             out["hyper_analysis"] = (self.hyper_analysis, c.latents)
         return out
+
+    @property
+    def sees_prediction(self) -> bool:
+        """Whether synthesis does."""
+        return hasattr(self.synthesis, "of_blocks")
 
     def gain_at(self, table, q):
         """The gain vectors of a table at q [B] in 0..1: [B, 1, .., M]."""
         return tf.reshape(rules.gain(table, q, tnp), [-1, *[1] * self.config.rank, table.shape[1]])
 
-    def __call__(self, x, q, seed=None):
-        """x [B, *spatial, C] in 0..255, q [B] in 0..1 -> (bits per pixel [B], x as it is decoded).
+    def __call__(self, x, q, seed=None, prediction=None):
+        """x [B, *spatial, C] in 0..255, q [B] in 0..1 -> (bits per pixel [B], x as it is decoded);
+        prediction: what a synthesis sees that sees one, as x.
 
         The bits are those of rounded values, the estimate of what a file will hold; rounding passes
         gradients through. With `seed` (int32 [2]), as in training, latents learn from uniform noise
@@ -127,14 +139,19 @@ class Autoencoder(tf.Module):
             z = self.hyper_analysis(y)
             z_hat = straight_through_round(z)
             if self.config.feedback:
-                y += self.correction(x, y, z_hat, q)
+                y += self.correction(x, y, z_hat, q, prediction)
             y_hat, y_bits = self.code(y, z_hat, seed, self.worth(q))
             bits = total_bits(self.prior.prob(noisy(z, z_hat, seed, 0))) + y_bits
         pixels = tf.cast(tf.reduce_prod(tf.shape(x)[1:-1]), tf.float32)
-        x_hat = self.synthesis(y_hat * self.gain_at(self.inverse_gain, q)) * float(PEAK)
+        x_hat = self._shown(y_hat * self.gain_at(self.inverse_gain, q), prediction)
         if seed is None:
             x_hat = tf.round(tf.clip_by_value(x_hat, 0.0, PEAK))
         return bits / pixels, x_hat
+
+    def _shown(self, y, prediction):
+        """The signal that latents without gain show, in 0..255, not clipped."""
+        beside = () if prediction is None else (prediction / PEAK,)
+        return self.synthesis(y, *beside) * float(PEAK)
 
     def worth(self, q):
         """What a squared error of one step in each latent is worth, in bits: [B, 1, .., M], or None
@@ -145,12 +162,12 @@ class Autoencoder(tf.Module):
         return tf.stop_gradient(rules.worth(lmbda, self.config.rdoq, self.synthesis.energy(),
                                             self.gain_at(self.inverse_gain, q)))
 
-    def correction(self, x, y, z_hat, q):
+    def correction(self, x, y, z_hat, q, prediction=None):
         """What to add to y for what a first coding of it does to the signal x, [B, *grid, M]: see
         `rules.correction`. Constant for gradients."""
         y_hat, _ = self.code(y, z_hat, None, self.worth(q))
         gain = self.gain_at(self.inverse_gain, q)
-        shown = tf.round(tf.clip_by_value(self.synthesis(y_hat * gain) * PEAK, 0.0, PEAK))
+        shown = tf.round(tf.clip_by_value(self._shown(y_hat * gain, prediction), 0.0, PEAK))
         return tf.stop_gradient(rules.correction(
             self.synthesis.towards(x - shown) * gain, y - y_hat, self.synthesis.energy() * gain**2,
             self.config.feedback, tnp))

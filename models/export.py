@@ -26,8 +26,10 @@ ORDERS: dict[int, list[tuple[int, ...]]] = {
 SIDE = {1: 1 << 16, 2: 512, 3: 64}      # of the signal that products are counted on, by rank
 
 
-def export(model: Autoencoder, folder: str | Path, **facts) -> zoo.InstalledModel:
+def export(model: Autoencoder, folder: str | Path, base: zoo.InstalledModel | None = None, **facts
+           ) -> zoo.InstalledModel:
     """Writes a model as an installed one and returns it; the model's own weights stay as they are.
+    base: a model that it shares weights with.
 
     Weights are rounded to float16 first, so that what is exported and loaded again is one and the
     same function. facts go into model.json as they are.
@@ -37,13 +39,18 @@ def export(model: Autoencoder, folder: str | Path, **facts) -> zoo.InstalledMode
     """
     params = {name: v.numpy().astype(np.float16) for name, v in model.weights().items()}
     plain = build(model.config, params)         # whatever the arithmetic of the trained one
-    blobs = save(params), save(_coding(plain))
+    own, shared = _apart(plain, params, base)
+    blobs = save(own), save(_coding(plain))
     encode, decode = per_sample(plain)
-    packed = _graphs(plain, params)
+    packed = _graphs(plain, params, shared)
+    hashed = blobs
+    if base:
+        hashed += (bytes.fromhex(base.info["sha256"]),)
+        facts["base"] = {"name": base.name, "sha256": base.info["sha256"], "graphs": shared}
     medium = FAMILIES[model.config.family].rpartition(".")[2]
     info = {"name": model.config.name, "media": medium, "config": asdict(model.config),
             "kmac_per_pixel": {"encode": round(encode / 1e3, 2), "decode": round(decode / 1e3, 2)},
-            "sha256": zoo.sha256(*blobs), **facts, "graphs": zoo.sha256(packed)}
+            "sha256": zoo.sha256(*hashed), **facts, "graphs": zoo.sha256(packed)}
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     for name, blob in zip((*zoo.FILES, zoo.GRAPHS), (*blobs, packed)):
@@ -51,6 +58,20 @@ def export(model: Autoencoder, folder: str | Path, **facts) -> zoo.InstalledMode
     (folder / "model.json").write_text(json.dumps(info, indent=1) + "\n")
     zoo.open_folder.cache_clear()
     return zoo.open_folder(folder)
+
+
+def _apart(model: Autoencoder, params: dict[str, np.ndarray], base: zoo.InstalledModel | None
+           ) -> tuple[dict[str, np.ndarray], list[str]]:
+    """The weights that are to be kept beside a base: all that are not its, but of exact networks,
+    whose integers are kept; and the transforms that are all its own."""
+    if base is None:
+        return params, []
+    exact = {network.name for network in (model.hyper_synthesis, *model.contexts)}
+    own = {name: v for name, v in params.items() if name.partition("/")[0] not in exact and not (
+        name in base.params and np.array_equal(base.params[name], v))}
+    shared = [name for name in model.transforms()
+              if not any(weight.startswith(name + "/") for weight in own)]
+    return own, shared
 
 
 def _coding(model: Autoencoder) -> dict[str, np.ndarray]:
@@ -71,14 +92,17 @@ def _coding(model: Autoencoder) -> dict[str, np.ndarray]:
 
 # ---- graphs
 
-def _graphs(model: Autoencoder, weights: dict[str, np.ndarray]) -> bytes:
-    """The bytes of transforms.zip: what it is, `zoo` says."""
+def _graphs(model: Autoencoder, weights: dict[str, np.ndarray], but: list[str]) -> bytes:
+    """The bytes of transforms.zip: what it is, `zoo` says; but: transforms that it is not to have.
+    """
     out = BytesIO()
     with zipfile.ZipFile(out, "w") as archive:
         def add(name: str, data: bytes | str):      # without the time of day: same in, same out
             archive.writestr(zipfile.ZipInfo(name), data, zipfile.ZIP_DEFLATED, 9)
 
         for name, (function, channels) in model.transforms().items():
+            if name in but:
+                continue
             graph = bytearray(_convert(function, channels, model))
             places = list(_take_out(graph, {
                 weight[len(name) + 1:]: values for weight, values in weights.items()
@@ -154,7 +178,8 @@ def per_sample(model: Autoencoder) -> tuple[float, float]:
     signal = [1, *c.rank * [SIDE[c.rank]], c.samples]
     grid = [n // side for n, side in zip(signal[1:], c.cell)]
     encoder = _count(model.analysis, signal)
-    decoder = _count(model.synthesis, [1, *grid, c.latents])
+    shows, inputs = model.transforms()["synthesis"]
+    decoder = _count(shows, [1, *grid, inputs])
     if c.hyper != "none":
         exact = _exact(model, grid)
         decoder += exact

@@ -14,13 +14,15 @@ class Learning(NamedTuple):
     slow: at a lower rate, as all latents, all samples or all distributions hang on it and its
     jitter is theirs; muon: it is a kernel [*support, inputs, outputs] in the middle of a network,
     which Muon takes as matrices: one for all its taps, but one for each tap where every tap makes
-    outputs of its own (taps), and one for each phase where outputs are moved into space (phases).
+    outputs of its own (taps), and one for each phase where outputs are moved into space (phases);
+    fixed: not at all, since it is another model's, and shared with it.
     """
 
     slow: bool = False
     muon: bool = False
     taps: bool = False
     phases: int = 1
+    fixed: bool = False
 
 
 def of_layers(module: tf.Module, slow: Iterable[tf.Variable] = (),

@@ -140,8 +140,12 @@ class PhotoSynthesis(tf.Module):
         _shrink(self.network.layers[-1])
 
     def __call__(self, y):
+        return self.shown(y, self.network(y / NETWORK_GAIN))
+
+    def shown(self, y, network):
+        """The linear path of latents, with what the network has made of them, in 0..1."""
         linear = tf.nn.depth_to_space(_linear(y / LATENT_STEP, self.linear), 16)
-        return linear + tf.nn.depth_to_space(_float32(self.network(y / NETWORK_GAIN)), 8) + 0.5
+        return linear + tf.nn.depth_to_space(_float32(network), 8) + 0.5
 
     def learning(self) -> dict[str, Learning]:
         last = self.network.layers[-1]

@@ -11,6 +11,9 @@ A model is a folder:
     transforms.zip        the transforms as LiteRT graphs, for who has no TensorFlow: NAME.tflite
                           with zeros where weights belong, and NAME.json, the list of [weight, order
                           of its axes, offset in the file, factor], so that no weight is there twice
+
+A model that shares weights with another one names it in model.json ("base"), which has to be
+installed too: what its own files lack, weights and graphs, are those of its base.
 """
 
 from __future__ import annotations
@@ -57,8 +60,20 @@ class InstalledModel:
         """The first four bytes of the weights' SHA-256, as a file's header has them."""
         return bytes.fromhex(self.info["sha256"])[:4]
 
+    @cached_property
+    def base(self) -> InstalledModel | None:
+        """The model that it shares weights with, if it does.
+
+        Raises:
+            CodecError: if that is not installed.
+        """
+        told = self.info.get("base")
+        return find_digest(told["name"], bytes.fromhex(told["sha256"])[:4]) if told else None
+
     def check(self) -> None:
         """CodecError if the weights are missing or not those that model.json names."""
+        if self.base:
+            self.base.check()
         if self._found != self.info["sha256"]:
             raise CodecError(f"model {self.path}: weights are damaged (SHA-256 differs)", "damaged")
 
@@ -78,7 +93,7 @@ class InstalledModel:
 
     @cached_property
     def _found(self) -> str:
-        return sha256(*self._blobs)
+        return sha256(*self._blobs, *([bytes.fromhex(self.base.info["sha256"])] if self.base else []))
 
     def _read(self, name: str) -> bytes:
         try:
@@ -90,7 +105,7 @@ class InstalledModel:
     @cached_property
     def params(self) -> dict[str, np.ndarray]:
         """Weights by name, float16."""
-        return load(self._blobs[0])
+        return (self.base.params if self.base else {}) | load(self._blobs[0])
 
     @cached_property
     def _arrays(self) -> dict[str, np.ndarray]:
@@ -116,6 +131,8 @@ class InstalledModel:
         Raises:
             CodecError: if the model has none, or they are damaged.
         """
+        if self.base and name in self.info["base"]["graphs"]:
+            return self.base.graph(name)
         if not self.has_graphs:
             raise CodecError(f"model {self.path}: has no graphs for LiteRT", "missing")
         blob = self._read(GRAPHS)

@@ -25,12 +25,13 @@ NAMES = "auto", "litert", "tensorflow"
 class Engine(Protocol):
     """Runs the transforms of a model, from any number of threads at once.
 
-    threads: cores to use.
+    threads: cores to use; base: the same for the model that it shares weights with, if it does.
     """
 
     name: str
     model: InstalledModel
     threads: int
+    base: Engine | None
 
     def run(self, transform: str, x: np.ndarray) -> np.ndarray:
         """One of them on float32 [*sizes, C]; the result is the caller's own."""
@@ -44,6 +45,7 @@ class Exact:
     model: InstalledModel
     threads: int
     name: str = "numpy"
+    base: Engine | None = None
 
     def run(self, transform: str, x: np.ndarray) -> np.ndarray:
         raise CodecError(f"model {self.model.name} codes samples exactly; it has no {transform}",
@@ -87,10 +89,11 @@ def load(model: InstalledModel, threads: int, name: str = "auto") -> Engine:
     if why:
         raise CodecError(f"engine {name} does not run: {why}", "missing")
     try:
+        base = load(model.base, threads, name) if model.base else None
         if name == "litert":
             from codec.engines.litert import LiteRTEngine
-            return LiteRTEngine(model, threads)
+            return LiteRTEngine(model, threads, base)
         from codec.engines.tensorflow import TensorFlowEngine
-        return TensorFlowEngine(model, threads)
+        return TensorFlowEngine(model, threads, base)
     except ImportError as error:
         raise CodecError(f"engine {name} does not run: {error}", "missing") from None

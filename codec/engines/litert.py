@@ -25,9 +25,9 @@ class LiteRTEngine:
 
     name = "litert"
 
-    def __init__(self, model: InstalledModel, threads: int):
+    def __init__(self, model: InstalledModel, threads: int, base=None):
         from ai_edge_litert.interpreter import Interpreter
-        self.model, self.threads = model, threads
+        self.model, self.threads, self.base = model, threads, base
         self._make = Interpreter
         self._made: list = []
         self._idle: dict[str, list] = defaultdict(list)     # (interpreter, its shape), by transform

@@ -22,11 +22,11 @@ class TensorFlowEngine:
 
     name = "tensorflow"
 
-    def __init__(self, model: InstalledModel, threads: int):
+    def __init__(self, model: InstalledModel, threads: int, base=None):
         import tensorflow as tf
 
         from codec.models.autoencoder import build
-        self.model, self.threads = model, threads
+        self.model, self.threads, self.base = model, threads, base
         try:
             tf.config.threading.set_intra_op_parallelism_threads(threads)
             tf.config.threading.set_inter_op_parallelism_threads(1)

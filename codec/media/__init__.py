@@ -38,7 +38,7 @@ from typing import BinaryIO
 from codec.bitstream import Header
 from codec.models.errors import CodecError
 
-NAMES = ("picture", "volume", "signal")     # the first reads what no other one recognises
+NAMES = ("picture", "volume", "signal", "video")     # the first reads what no other one recognises
 
 
 def module(name: str) -> ModuleType:

@@ -14,6 +14,7 @@ import tensorflow as tf
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from codec.models.autoencoder import Autoencoder, uniform
+from codec.models.config import PEAK
 from codec.models.training import data
 from codec.models.training.optimizer import Optimizer
 from codec.models.zoo import InstalledModel
@@ -55,9 +56,9 @@ class Trainer(tf.Module):
         signals = tf.cast(signals, tf.float32)
         batch = signals.shape[0]            # each sample has a share of the qualities to itself
         share = (tf.range(batch, dtype=tf.float32) + uniform([batch], key + [0, 2])) / batch
-        q = quality_at(share)
+        signals, q, prediction = parts(self.model, signals, quality_at(share))
         with tf.GradientTape() as tape:
-            bpp, shown = self.model(signals, q, key + [0, 3])
+            bpp, shown = self.model(signals, q, key + [0, 3], prediction)
             mse = squared_error(signals, shown)
             loss = rate_distortion(bpp, self.squared * mse, self.model.config.quality_lambda(q))
             if self.seen:
@@ -66,6 +67,16 @@ class Trainer(tf.Module):
         gradients = dict(zip(weights, tape.gradient(loss, list(weights.values()))))
         norm = self.optimizer.apply(gradients, step, rate, keep)
         return tf.stack([loss, tf.reduce_mean(bpp), tf.reduce_mean(mse), norm])
+
+
+def parts(model: Autoencoder, signals, q):
+    """Signals, their qualities q [B] in 0..1, and their predictions, or None. Those of a model that
+    sees predictions [B, *spatial, 2 C + 1] have them beside, and last, in 0..255, their quality."""
+    if not model.sees_prediction:
+        return signals, q, None
+    samples = model.config.samples
+    q = tf.reshape(signals, [tf.shape(signals)[0], -1])[:, -1] / PEAK
+    return signals[..., :samples], q, signals[..., samples:-1]
 
 
 def squared_error(a, b):
@@ -206,13 +217,14 @@ def begin_with(optimizer: Optimizer, start: InstalledModel) -> None:
     Raises:
         ValueError: if none does.
     """
-    fitting = [n for n, v in optimizer.weights.items()
+    fitting = [n for n, v in optimizer.all.items()
                if n in start.params and start.params[n].shape == v.shape]
     if not fitting:
         raise ValueError(f"model {start.name!r} has no weights that fit this configuration")
     for n in fitting:
-        optimizer.weights[n].assign(start.params[n].astype(np.float32))
-        optimizer.average[n].assign(optimizer.weights[n])
+        optimizer.all[n].assign(start.params[n].astype(np.float32))
+        if n in optimizer.average:
+            optimizer.average[n].assign(optimizer.all[n])
 
 
 class Log:
@@ -254,9 +266,9 @@ class Log:
 
 def rate_range(model: Autoencoder, signals) -> list[float]:
     """Estimated bits per pixel of signals [B, *spatial, C] at quality 1 and 100."""
-    signals = tf.cast(signals, tf.float32)
-    return [round(float(tf.reduce_mean(model(signals, tf.fill([len(signals)], q))[0])), 3)
-            for q in (0.0, 1.0)]
+    signals, _, prediction = parts(model, tf.cast(signals, tf.float32), None)
+    ends = [model(signals, tf.fill([len(signals)], q), None, prediction)[0] for q in (0.0, 1.0)]
+    return [round(float(tf.reduce_mean(bpp)), 3) for bpp in ends]
 
 
 def save(optimizer: Optimizer, path: Path, step: int, seconds: float):

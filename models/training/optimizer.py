@@ -64,9 +64,10 @@ class Optimizer(tf.Module):
     def __init__(self, model: Autoencoder, adam: float, muon: float):
         super().__init__(name="optimizer")
         self.rates = adam, muon
-        self.weights = model.weights()
         self.learning = {n: how._replace(muon=how.muon and muon > 0)
                          for n, how in model.learning().items()}
+        self.all = model.weights()
+        self.weights = {n: v for n, v in self.all.items() if not self.learning[n].fixed}
         zeros = {n: tf.zeros_like(v) for n, v in self.weights.items()}
         self.first = {n: tf.Variable(z, trainable=False) for n, z in zeros.items()}
         self.second = {n: tf.Variable(z, trainable=False) for n, z in zeros.items()
@@ -75,7 +76,7 @@ class Optimizer(tf.Module):
 
     def state(self) -> dict[str, tf.Variable]:
         """Everything that must be kept to go on: weights, moments, averages."""
-        parts = {"w": self.weights, "m": self.first, "v": self.second, "e": self.average}
+        parts = {"w": self.all, "m": self.first, "v": self.second, "e": self.average}
         return {f"{p}/{n}": v for p, group in parts.items() for n, v in group.items()}
 
     def apply(self, gradients: dict, step, rate, keep):

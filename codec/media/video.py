@@ -1,0 +1,283 @@
+"""The life of a clip, top to bottom: groups of frames, each of which needs no other; and back.
+
+    file -> frames RGB -> groups, cut where scenes are -> key pictures, motion, residual pictures
+    sections -> groups, those that are wanted -> frames -> file
+
+`video_file` is what happens between files and frames, `video_group` between frames of a group and
+its bytes, `video_frame` between one frame and its bytes, as pictures are coded.
+"""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Iterable, Iterator
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from codec import bitstream, rate_control
+from codec.bitstream import Header, Section, inflated, read_varint, varint
+from codec.engines import Engine
+from codec.media import video_group
+from codec.media.video_file import MOST_FRAMES, SUFFIXES, read, recognises
+from codec.media.video_value import LAYOUTS, Again, Clip
+from codec.media.video_writing import write
+from codec.models.errors import CodecError
+from codec.raw_files import pack_around, unpack_around
+from codec.windows import Box
+
+__all__ = ["DEFAULT_SUFFIX", "EXACT", "KINDS", "MODELS", "SUFFIXES", "Clip", "compare",
+           "compress", "decompress", "digest", "exactness", "info", "kept_name", "learned", "read",
+           "recognises", "write"]
+
+KINDS = {2: "RGB"}
+DEFAULT_SUFFIX = ".mp4"
+MODELS = {"psnr": "video"}
+EXACT = ""
+MEDIA = 2
+LONGEST = 32                # frames of a group
+CUT = 12.0, 4.0             # a scene ends where frames differ by so many levels, and so many times
+THUMB = 16                  # pixels that are seen as one there
+LARGEST_FACTS = 1 << 26
+MOST_AROUND = 1 << 30
+
+
+# ---- compress
+
+def compress(clip: Clip, target: rate_control.Target, engine: Engine,
+             instead: Engine | None = None) -> Iterator[Section]:
+    """A clip -> the sections of its file, group by group. instead: for pictures.
+
+    Raises:
+        CodecError: if the target is out of reach.
+    """
+    head = [Section(bitstream.NUMBERS, _packed(clip))]
+    if clip.around:
+        head.append(Section(bitstream.AROUND, pack_around((clip.around,))))
+
+    def sections(quality: float) -> Iterator[Section]:
+        header = Header(MEDIA, clip.shape, bitstream.WHOLE, rate_control.round_quality(quality),
+                        engine.model.digest, engine.model.name)
+        yield from [Section(bitstream.HEADER, header.pack()), *head]
+        for _, data, _ in _coded(clip, header, engine):
+            yield Section(bitstream.GROUP, data)
+
+    def size_at(quality: float) -> int:
+        return bitstream.size(sections(quality))
+
+    def psnr_at(quality: float) -> float:
+        header = Header(MEDIA, clip.shape, bitstream.WHOLE, rate_control.round_quality(quality),
+                        engine.model.digest, engine.model.name)
+        lost = [_decibels(a, b) for frames, _, shown in _coded(clip, header, engine)
+                for a, b in zip(frames, shown)]
+        return float(np.mean(lost))
+    quality = rate_control.quality_for(target, size_at, psnr_at, int(np.prod(clip.shape)),
+                                       sum(len(section.payload) for section in head))
+    yield from sections(quality)
+
+
+def _coded(clip: Clip, header: Header, engine: Engine
+           ) -> Iterator[tuple[list[np.ndarray], bytes, list[np.ndarray]]]:
+    """Group by group: its frames, its section's payload, and its frames as decoded."""
+    start = 0
+    for frames in groups(clip):
+        data, shown = video_group.encode(frames, header.quality, engine, _crc(header, start))
+        yield frames, varint(len(frames)) + data, shown
+        start += len(frames)
+
+
+def groups(frames: Iterable[np.ndarray]) -> Iterator[list[np.ndarray]]:
+    """Frames that are coded together: those of a scene, so many at most."""
+    group, changes, before = list[np.ndarray](), list[float](), None
+    for frame in frames:
+        small = _thumb(frame)
+        change = 0.0 if before is None else float(np.abs(small - before).mean())
+        usual = float(np.median(changes)) if changes else 0.0
+        before = small
+        if group and (len(group) == LONGEST or (change > CUT[0] and change > CUT[1] * usual)):
+            yield group
+            group, changes = [], []
+        elif group:
+            changes.append(change)
+        group.append(frame)
+    if group:
+        yield group
+
+
+def _thumb(frame: np.ndarray) -> np.ndarray:
+    """Means of every 16x16 pixels."""
+    height, width = (max(THUMB, n // THUMB * THUMB) for n in frame.shape[:2])
+    whole = np.resize(frame, (height, width, 3)) if frame.shape[0] < THUMB or (
+        frame.shape[1] < THUMB) else frame[:height, :width]
+    blocks = whole.reshape(height // THUMB, THUMB, width // THUMB, THUMB, 3)
+    return blocks.mean((1, 3), dtype=np.float32)
+
+
+def _crc(header: Header, start: int) -> int:
+    """What digests of a group go on from: it cannot be taken for another one."""
+    return zlib.crc32(varint(start), zlib.crc32(header.pack()))
+
+
+def _packed(clip: Clip) -> bytes:
+    """What else than frames a file says."""
+    told: dict[str, Any] = {
+        "rate": [clip.rate.numerator, clip.rate.denominator], "layout": clip.layout,
+        "aspect": [clip.aspect.numerator, clip.aspect.denominator],
+        "matrix": clip.matrix, "full": clip.full}
+    if clip.times:
+        steps = np.diff(clip.times).tolist()
+        told |= {"unit": [clip.unit.numerator, clip.unit.denominator], "steps": steps}
+    return zlib.compress(json.dumps(told, separators=(",", ":")).encode(), 9)
+
+
+def learned(clip: Clip) -> list[np.ndarray]:
+    """Its frames."""
+    return list(clip)
+
+
+# ---- decompress
+
+def info(header: Header) -> dict:
+    """What to tell of the clip that a header announces."""
+    count, height, width = header.shape
+    return {"channels": KINDS[header.media], "frames": count, "width": width, "height": height}
+
+
+def kept_name(name: str, extras: dict[str, bytes]) -> str:
+    """The name that a file had: its result is called so by default."""
+    from codec import files
+    return name if files.suffix(name) in SUFFIXES else ""
+
+
+def exactness(header: Header, extras: dict[str, bytes]) -> dict:
+    """What to tell besides."""
+    told = _unpacked(extras.get(bitstream.NUMBERS), header)
+    return {"rate": float(told["rate"]), "layout": told["layout"],
+            "lossless": False}
+
+
+def decompress(header: Header, sections: Iterable[Section], engine: Engine,
+               part: tuple[int, ...] | None = None, lost: list[Box] | None = None) -> Clip:
+    """The sections after a header -> their clip, or a part of it: the first frame, and how many.
+    Frames are decoded when they are asked for, a group at a time. lost: gets the boxes of those
+    that are not what was written; the frame before is shown there.
+
+    Raises:
+        CodecError: if there are such, and nothing takes their boxes; or the part lies outside.
+    """
+    count, *size = header.shape
+    start, length = part if part and len(part) == 2 else (0, count)
+    if not 0 <= start < start + length <= count or (part and len(part) != 2):
+        raise CodecError(f"crop {','.join(map(str, part or ()))} is not inside the clip of {count} "
+                         "frames; allowed are two numbers: the first frame, and how many", "usage")
+    extras: dict[str, bytes] = {}
+    units = [unit.tiles[0] for unit in bitstream.units(
+        sections, 1, extras, None, bitstream.GROUP, lost is not None)]
+    told = _unpacked(extras.get(bitstream.NUMBERS), header)
+    [around] = unpack_around(extras.get(bitstream.AROUND), MOST_AROUND) or (b"",)
+    places = _placed(units, count, lost is not None)
+    wanted = range(start, start + length)
+
+    def frames() -> Iterator[np.ndarray]:
+        last = np.full([*size, 3], 128, np.uint8)
+        for data, place in places:
+            shared = range(max(place.start, wanted.start), min(place.stop, wanted.stop))
+            if not shared:
+                continue
+            try:
+                found = video_group.decode(
+                    data, len(place), (*size, 3), header.quality, engine,
+                    _crc(header, place.start),
+                    range(shared.start - place.start, shared.stop - place.start))
+            except CodecError:
+                if lost is None:
+                    raise
+                lost.append((slice(shared.start, shared.stop), *(slice(0, n) for n in size)))
+                found = {}
+            for i in shared:
+                last = found.get(i - place.start, last)
+                yield last
+    times = told["times"]
+    if times and part:
+        times = tuple(t - times[start] for t in times[start:start + length])
+    return Clip(Again(frames), (length, *size), told["rate"], times, told["unit"], told["aspect"],
+                told["layout"], told["matrix"], told["full"], b"" if part else around)
+
+
+def _placed(units: list[bytes], count: int, keep_going: bool) -> list[tuple[bytes, range]]:
+    """Groups, and which frames are theirs.
+
+    Raises:
+        CodecError: if they are not as many as there should be.
+    """
+    out, at = [], 0
+    for unit in units:
+        try:
+            length, begin = read_varint(unit, 0)
+        except IndexError:
+            length, begin = 0, 0
+        if not 0 < length <= min(LONGEST, count - at):
+            if keep_going:
+                break
+            raise CodecError("damaged: its sections contradict each other", "damaged")
+        out.append((unit[begin:], range(at, at + length)))
+        at += length
+    if at < count and not keep_going:
+        raise CodecError(f"cut short or damaged: holds {at} of {count} frames", "damaged")
+    while at < count:
+        out.append((b"", range(at, min(count, at + LONGEST))))
+        at = out[-1][1].stop
+    return out
+
+
+def _unpacked(data: bytes | None, header: Header) -> dict[str, Any]:
+    """What else than frames a file says.
+
+    Raises:
+        CodecError: if it cannot be read, or cannot be.
+    """
+    try:
+        told = json.loads(inflated(data or b"", LARGEST_FACTS))
+        steps = told.get("steps")
+        sound = told["layout"] in LAYOUTS and isinstance(told["matrix"], int) and 0 <= (
+            told["matrix"]) < 256 and isinstance(told["full"], bool) and header.shape[0] <= (
+            MOST_FRAMES) and (steps is None or (len(steps) == header.shape[0] - 1 and all(
+                isinstance(step, int) and 0 < step < 1 << 40 for step in steps)))
+        found = {"rate": _fraction(told["rate"]), "aspect": _fraction(told["aspect"]),
+                 "unit": _fraction(told.get("unit", [1, 1000])), "layout": told["layout"],
+                 "matrix": told["matrix"], "full": told["full"], "times": None}
+        if not sound:
+            raise ValueError
+        if steps is not None:
+            found["times"] = (0, *np.cumsum(steps).tolist())
+        return found
+    except (AttributeError, KeyError, TypeError, ValueError, RecursionError, ZeroDivisionError):
+        raise CodecError("damaged: what it says of its frames cannot be read", "damaged") from None
+
+
+def _fraction(pair: list[int]) -> Fraction:
+    above, below = pair
+    if not (isinstance(above, int) and isinstance(below, int)
+            and 0 < above < 1 << 32 and 0 < below < 1 << 32):
+        raise ValueError
+    return Fraction(above, below)
+
+
+def digest(header: Header, sections: Iterable[Section], engine: Engine) -> dict:
+    """{"symbols": how many latents, "sha256": of all of them}."""
+    units = [unit.tiles[0] for unit in bitstream.units(sections, 1, {}, None, bitstream.GROUP)]
+    found = ((data, place, _crc(header, place.start))
+             for data, place in _placed(units, header.shape[0], False))
+    return video_group.digest(found, header, engine)
+
+
+def compare(a: Clip, b: Clip) -> dict:
+    """What the second has lost of the first: PSNR over all samples in dB, the mean of frames."""
+    return {"psnr": float(np.mean([_decibels(x, y) for x, y in zip(a, b)]))}
+
+
+def _decibels(a: np.ndarray, b: np.ndarray) -> float:
+    error = float(np.mean((a.astype(np.float32) - b)**2))
+    return 10 * float(np.log10(255**2 / error)) if error else float("inf")

@@ -1,0 +1,70 @@
+"""Prediction in loops that numba compiles: what `video_prediction` does by arrays. That is the
+definition; tests hold this to it, to the bit.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from codec.exact_symbol_loops import clip, jit
+
+FIELD, CHOICE = 8, 16
+
+
+@jit
+def predict(first, second, field, other, weights, taps):
+    """weights [rows, columns] of the first reference, in 1/64; [1, 1] of 64: it is alone."""
+    height, width, _ = first.shape
+    out, sums = np.empty((height, width, 3), np.uint8), np.empty((2, 3), np.int64)
+    both = weights.min() < 64
+    for y in range(height):
+        for x in range(width):
+            weight = between(weights, y, x, CHOICE) if weights.size > 1 else weights[0, 0] * 1024
+            for i in range(2 if both else 1):
+                if i == 0:
+                    warp(first, field, y, x, taps, sums[0])
+                else:
+                    warp(second, other, y, x, taps, sums[1])
+            for c in range(3):
+                total = sums[0, c] * weight
+                if both:
+                    total += sums[1, c] * (65536 - weight)
+                out[y, x, c] = clip((total + (1 << 19)) >> 20, 0, 255)
+    return out
+
+
+@jit
+def between(grid, y, x, side):
+    rows, columns = grid.shape
+    place, across = 2 * y + 1 - side, 2 * x + 1 - side
+    top, left = place // (2 * side), across // (2 * side)
+    down, right = place - 2 * side * top, across - 2 * side * left
+    bottom, end = clip(top + 1, 0, rows - 1), clip(left + 1, 0, columns - 1)
+    top, left = clip(top, 0, rows - 1), clip(left, 0, columns - 1)
+    upper = grid[top, left] * (2 * side - right) + grid[top, end] * right
+    lower = grid[bottom, left] * (2 * side - right) + grid[bottom, end] * right
+    return upper * (2 * side - down) + lower * down
+
+
+@jit
+def warp(reference, field, y, x, taps, sums):
+    """A pixel of a reference as a field moves it, in sixteenths."""
+    height, width, _ = reference.shape
+    across = x * 32 + ((between(field[..., 0], y, x, FIELD) + 16) >> 5)
+    down = y * 32 + ((between(field[..., 1], y, x, FIELD) + 16) >> 5)
+    sums[:] = 0
+    for i in range(4):
+        row = clip((down >> 5) + i - 1, 0, height - 1)
+        red, green, blue = 0, 0, 0
+        for j in range(4):
+            column = clip((across >> 5) + j - 1, 0, width - 1)
+            tap = taps[across & 31, j]
+            red += tap * reference[row, column, 0]
+            green += tap * reference[row, column, 1]
+            blue += tap * reference[row, column, 2]
+        tap = taps[down & 31, i]
+        sums[0] += tap * red
+        sums[1] += tap * green
+        sums[2] += tap * blue
+    for c in range(3):
+        sums[c] = (sums[c] + 512) >> 10

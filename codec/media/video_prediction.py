@@ -1,0 +1,91 @@
+"""A frame predicted from decoded ones, in integers: the same picture on every machine.
+
+`predict` is the definition; `video_loops` does the same in compiled loops, and tests hold it to this.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from codec.compiled import Loops
+
+FIELD, CHOICE = 8, 16       # pixels that a vector, and a choice of references, are for
+STEP = 32                   # positions between two pixels
+SHARE = 64                  # what a choice weighs the first reference by, of so much
+WEIGHTS = np.array([SHARE // 2, SHARE, 0], np.int32)        # both, the first, the second
+
+
+def _taps() -> np.ndarray:
+    """[32, 4]: what four pixels in a row count at each position between the middle two, in 1/128.
+
+    Source: R. Keys, "Cubic convolution interpolation for digital image processing" (1981), with
+    a = -0.6.
+    """
+    a, out = -0.6, np.zeros([STEP, 4], np.int32)
+    for i in range(STEP):
+        far = np.abs(np.arange(4) - 1 - i / STEP)
+        taps = np.where(far <= 1, (a + 2) * far**3 - (a + 3) * far**2 + 1,
+                        a * far**3 - 5 * a * far**2 + 8 * a * far - 4 * a)
+        out[i] = np.rint(128 * taps)
+        out[i, 1 if i < STEP / 2 else 2] += 128 - out[i].sum()
+    return out
+
+
+TAPS = _taps()
+
+
+def predict(references: list[np.ndarray], fields: list[np.ndarray], choices: np.ndarray | None
+            ) -> np.ndarray:
+    """uint8 [H, W, 3] of one or two decoded frames uint8 [H, W, 3], the field [rows, columns, 2] to
+    each, and the choice [rows, columns] for each 16x16, if there are two."""
+    loops = compiled(references[0].size)
+    if loops:
+        return loops.predict(references[0], references[-1], fields[0], fields[-1],
+                             WEIGHTS[choices] if choices is not None else _ALL, TAPS)
+    warped = [_warped(r, f) for r, f in zip(references, fields)]
+    if choices is None:
+        return _rounded(warped[0], 4)
+    weight = between(WEIGHTS[choices][..., None], references[0].shape[:2], CHOICE) // 1
+    return _rounded(warped[0] * weight + warped[1] * (SHARE * 1024 - weight), 20)
+
+
+def _rounded(samples: np.ndarray, bits: int) -> np.ndarray:
+    return np.clip((samples + (1 << (bits - 1))) >> bits, 0, 255).astype(np.uint8)
+
+
+def between(grid: np.ndarray, size: tuple[int, int], side: int) -> np.ndarray:
+    """Bilinear interpolation between the middles of cells of side x side pixels, times
+    (2 * side)**2: [rows, columns, C] -> [*size, C], whole numbers."""
+    for axis, length in enumerate(size):
+        place = 2 * np.arange(length) + 1 - side
+        cell, share = place // (2 * side), place % (2 * side)
+        shape = [-1 if i == axis else 1 for i in range(3)]
+        lower, upper = (np.clip(cell + i, 0, grid.shape[axis] - 1) for i in (0, 1))
+        share = share.reshape(shape)
+        grid = grid.take(lower, axis) * (2 * side - share) + grid.take(upper, axis) * share
+    return grid
+
+
+def _warped(reference: np.ndarray, field: np.ndarray) -> np.ndarray:
+    """A reference as a field moves it, in sixteenths: int32 [H, W, 3], not clipped."""
+    height, width, _ = reference.shape
+    moved = (between(field.astype(np.int64), (height, width), FIELD) + 16) >> 5
+    x, y = np.arange(width) * STEP + moved[..., 0], np.arange(height)[:, None] * STEP + moved[..., 1]
+    out = np.zeros(reference.shape, np.int32)
+    for i in range(4):
+        row = np.clip((y >> 5) + i - 1, 0, height - 1)
+        part = np.zeros(reference.shape, np.int32)
+        for j in range(4):
+            column = np.clip((x >> 5) + j - 1, 0, width - 1)
+            part += TAPS[x & 31, j][..., None] * reference[row, column]
+        out += TAPS[y & 31, i][..., None] * part
+    return (out + 512) >> 10
+
+
+def _load():
+    from codec.media import video_loops
+    return video_loops
+
+
+_ALL = np.full([1, 1], SHARE, np.int32)
+compiled = Loops(_load, 1 << 12)
