@@ -4,7 +4,7 @@ One function codes a bit, whichever way: who walks through a structure writes th
 runs as compiled loops where numba is installed, or else as it stands. All in integers.
 
 A context holds two estimates of the probability of a 0, in 1/65536, one that learns fast and one
-that learns slowly; their mean is used. The range coder is that of LZMA (I. Pavlov), which carries
+that learns slowly, but both fast at first; their mean is used. The range coder is that of LZMA (I. Pavlov), which carries
 into bytes that it holds back.
 """
 
@@ -27,7 +27,7 @@ LEAST = 1 << 24
 
 
 class Coder:
-    """A coder's state [7], its bytes, and its contexts [n, 2].
+    """A coder's state [7], its bytes, and its contexts [n, 3].
 
     >>> coder = Coder(2)
     >>> _ = [code(*coder.parts(9), i % 2, i % 2) for i in range(300)]
@@ -36,10 +36,9 @@ class Coder:
     (True, [0])
     """
 
-    def __init__(self, contexts: int | np.ndarray, data: bytes | None = None):
-        """contexts: how many, or what they know already; data: to be read."""
-        self.contexts = (np.full([contexts, 2], HALF, np.int64) if isinstance(contexts, int)
-                         else contexts.astype(np.int64))
+    def __init__(self, contexts: int, data: bytes | None = None):
+        """contexts: how many; data: to be read."""
+        self.contexts = np.tile(np.array([HALF, HALF, 0]), [contexts, 1])
         self.state = np.zeros(7, np.int64)
         self.state[RANGE] = (1 << 32) - 1
         if data is None:
@@ -71,18 +70,20 @@ class Coder:
 @jit
 def code(state, data, contexts, context, value):
     """Writes a bit in a context, or reads one, whatever value is; returns it."""
-    fast, slow = contexts[context]
+    fast, slow, seen = contexts[context]
+    contexts[context, 2] = min(seen + 1, SLOW)
+    by_fast, by_slow = min(FAST, seen + 1), min(SLOW, seen + 1)
     bound = (state[RANGE] >> 15) * min(max((fast + slow) >> 2, 64), HALF - 64)
     if state[READS]:
         value = 1 if state[CODE] >= bound else 0
     if value == 0:
         state[RANGE] = bound
-        contexts[context, 0] = fast + ((65536 - fast) >> FAST)
-        contexts[context, 1] = slow + ((65536 - slow) >> SLOW)
+        contexts[context, 0] = fast + ((65536 - fast) >> by_fast)
+        contexts[context, 1] = slow + ((65536 - slow) >> by_slow)
     else:
         _above(state, bound)
-        contexts[context, 0] = fast - (fast >> FAST)
-        contexts[context, 1] = slow - (slow >> SLOW)
+        contexts[context, 0] = fast - (fast >> by_fast)
+        contexts[context, 1] = slow - (slow >> by_slow)
     _refill(state, data)
     return value
 

@@ -35,9 +35,13 @@ def arrays(medium: str, source: str | Path, patch: tuple[int, ...], seed: int,
     if not source.exists():
         raise CodecError(f"{source}: no such folder or tar", "missing")
 
+    suffixes, read = module.SUFFIXES, module.read
+    if medium == "video":           # frames below one another in a picture, too
+        suffixes, read = suffixes | module.STRIPS, module.clip_or_strip
+
     def arrays_of(blob: bytes, share: float) -> list[np.ndarray]:
         try:
-            found = module.learned(module.read(blob, MAX_PIXELS))
+            found = module.learned(read(blob, MAX_PIXELS))
         except CodecError:
             return []
         if any(n < p for n, p in zip(found[0].shape, patch)):
@@ -46,7 +50,7 @@ def arrays(medium: str, source: str | Path, patch: tuple[int, ...], seed: int,
             found)
 
     shares = iter(random.Random(seed).random, None)
-    blobs = zip(_blobs(source, module.SUFFIXES), shares)
+    blobs = zip(_blobs(source, suffixes), shares)
     with ThreadPoolExecutor(2) as pool:             # Pillow decodes outside the interpreter lock
         for several in pool.map(lambda pair: arrays_of(*pair), blobs):
             for array in several:

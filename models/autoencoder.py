@@ -73,6 +73,13 @@ class Autoencoder(tf.Module):
                                         np.repeat(kinds, step.part.stop - step.part.start))
 
     @property
+    def exact(self) -> dict[str, integer_training.TrainedIntegerNetwork]:
+        """The networks that are integers when they are installed, by name."""
+        if self.config.hyper == "none":
+            return {}
+        return {network.name: network for network in (self.hyper_synthesis, *self.contexts)}
+
+    @property
     def _parts(self) -> list:
         parts = [self.analysis, self.synthesis]
         if self.config.hyper != "none":

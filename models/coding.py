@@ -39,6 +39,14 @@ class Coding(NamedTuple):
                    tuple(IntegerNetwork.from_arrays(part(name)) for name in config.contexts),
                    latents, Tables.from_arrays(part("hyper_latents")))
 
+    @property
+    def exact(self) -> dict[str, IntegerNetwork]:
+        """Its networks by name."""
+        if self.hyper_synthesis is None:
+            return {}
+        return {"hyper_synthesis": self.hyper_synthesis,
+                **dict(zip(self.config.contexts, self.contexts))}
+
     def each_step(self, features: np.ndarray | None, parameters: np.ndarray | None,
                   grid: tuple[int, ...], code: Callable) -> tuple[np.ndarray, np.ndarray]:
         """Codes the latents of a grid: (symbols int32 [*grid, M], means float32, in sixteenths).

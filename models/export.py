@@ -43,9 +43,9 @@ def export(model: Autoencoder, folder: str | Path, base: zoo.InstalledModel | No
     blobs = save(own), save(_coding(plain))
     encode, decode = per_sample(plain)
     packed = _graphs(plain, params, shared)
-    hashed = blobs
+    hashed = [*blobs]
     if base:
-        hashed += (bytes.fromhex(base.info["sha256"]),)
+        hashed.append(bytes.fromhex(base.info["sha256"]))
         facts["base"] = {"name": base.name, "sha256": base.info["sha256"], "graphs": shared}
     medium = FAMILIES[model.config.family].rpartition(".")[2]
     info = {"name": model.config.name, "media": medium, "config": asdict(model.config),
@@ -66,8 +66,8 @@ def _apart(model: Autoencoder, params: dict[str, np.ndarray], base: zoo.Installe
     whose integers are kept; and the transforms that are all its own."""
     if base is None:
         return params, []
-    exact = {network.name for network in (model.hyper_synthesis, *model.contexts)}
-    own = {name: v for name, v in params.items() if name.partition("/")[0] not in exact and not (
+    own = {name: v for name, v in params.items() if name.partition("/")[0] not in (
+        model.exact) and not (
         name in base.params and np.array_equal(base.params[name], v))}
     shared = [name for name in model.transforms()
               if not any(weight.startswith(name + "/") for weight in own)]
@@ -80,9 +80,8 @@ def _coding(model: Autoencoder) -> dict[str, np.ndarray]:
     if model.config.hyper == "none":
         groups = {"latents": own}
     else:
-        networks = [model.hyper_synthesis, *model.contexts]
         groups = {"latents": priors.logistic_tables().arrays(), "hyper_latents": own,
-                  **{network.name: network.export().arrays() for network in networks}}
+                  **{name: network.export().arrays() for name, network in model.exact.items()}}
     coding = {f"{group}/{name}": array for group, arrays in groups.items()
               for name, array in arrays.items()}
     if model.config.rdoq or model.config.feedback:

@@ -101,6 +101,18 @@ class TrainedIntegerNetwork(tf.Module):
     def __call__(self, x):
         return self.output(self.hidden(x))
 
+    def begin_as(self, network: IntegerNetwork) -> None:
+        """Takes weights that make this very network."""
+        for i, layer in enumerate(network.layers):
+            bits_in, bits_out = self.inputs[i][1], 0 if self._is_last(i) else HIDDEN_BITS
+            unit = 2.0**(layer.shift - bits_in + bits_out)
+            bias = (layer.bias - np.floor(2.0**(layer.shift - 1))) / (unit * 2.0**bits_in)
+            kernel = layer.kernel / unit
+            if self._is_last(i):
+                kernel, bias = kernel / self.scale, (bias - self.offset) / self.scale
+            self.kernels[i].assign(kernel.astype(np.float32))
+            self.biases[i].assign(bias.astype(np.float32))
+
     def export(self) -> IntegerNetwork:
         """The integer network; raises ValueError if a sum could leave float32's exact range."""
         out = []

@@ -93,7 +93,8 @@ class InstalledModel:
 
     @cached_property
     def _found(self) -> str:
-        return sha256(*self._blobs, *([bytes.fromhex(self.base.info["sha256"])] if self.base else []))
+        shared = [bytes.fromhex(self.base.info["sha256"])] if self.base else []
+        return sha256(*self._blobs, *shared)
 
     def _read(self, name: str) -> bytes:
         try:
@@ -165,13 +166,23 @@ class InstalledModel:
         table = self.params["inverse_gain" if inverse else "gain"].astype(np.float32)
         return rules.gain(table, position(quality))
 
+    def lmbda(self, quality: float) -> float:
+        """Bits a pixel for a squared error, at a quality in 1..100."""
+        return float(self.config.quality_lambda(position(quality)))
+
+    def beside(self, y: np.ndarray, prediction: np.ndarray) -> np.ndarray:
+        """Latents [*grid, M] with the prediction [*grid * cell, C] beside each, in one array as a
+        synthesis takes it that sees predictions."""
+        blocks = space_to_depth(prediction, self.config.cell)
+        return np.concatenate([y, blocks.astype(np.float32)], -1)
+
     def chooser(self, quality: float) -> Callable[[np.ndarray, np.ndarray, slice], np.ndarray]:
         """How an encoder chooses symbols: choose(value [..., C], index of tables [..., C], channels
         C) -> int32 [..., C]."""
         config, tables = self.config, self.coding.latents
         if not config.rdoq:
             return lambda value, index, part: np.rint(value).astype(np.int32)
-        worth = rules.worth(config.quality_lambda(position(quality)), config.rdoq,
+        worth = rules.worth(self.lmbda(quality), config.rdoq,
                             self._arrays["energy"], self.gain(quality, inverse=True))
 
         def choose(value: np.ndarray, index: np.ndarray, part: slice) -> np.ndarray:

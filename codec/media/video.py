@@ -20,17 +20,18 @@ import numpy as np
 from codec import bitstream, rate_control
 from codec.bitstream import Header, Section, inflated, read_varint, varint
 from codec.engines import Engine
-from codec.media import video_group
+from codec.media import video_group, video_learning
 from codec.media.video_file import MOST_FRAMES, SUFFIXES, read, recognises
+from codec.media.video_learning import STRIPS, clip_or_strip
 from codec.media.video_value import LAYOUTS, Again, Clip
 from codec.media.video_writing import write
 from codec.models.errors import CodecError
 from codec.raw_files import pack_around, unpack_around
 from codec.windows import Box
 
-__all__ = ["DEFAULT_SUFFIX", "EXACT", "KINDS", "MODELS", "SUFFIXES", "Clip", "compare",
-           "compress", "decompress", "digest", "exactness", "info", "kept_name", "learned", "read",
-           "recognises", "write"]
+__all__ = ["DEFAULT_SUFFIX", "EXACT", "KINDS", "MODELS", "STRIPS", "SUFFIXES", "Clip",
+           "clip_or_strip", "compare", "compress", "decompress", "digest", "exactness", "info",
+           "kept_name", "learned", "read", "recognises", "write"]
 
 KINDS = {2: "RGB"}
 DEFAULT_SUFFIX = ".mp4"
@@ -133,8 +134,8 @@ def _packed(clip: Clip) -> bytes:
 
 
 def learned(clip: Clip) -> list[np.ndarray]:
-    """Its frames."""
-    return list(clip)
+    """Its residual pictures, with what they go by: see `video_learning`."""
+    return video_learning.learned(clip, MODELS["psnr"])
 
 
 # ---- decompress

@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from fractions import Fraction
+from itertools import pairwise
 from types import ModuleType
 from typing import Any, BinaryIO
 
@@ -17,7 +18,8 @@ from codec.media.video_value import LAYOUTS, Again, Clip
 from codec.models.errors import CodecError
 
 SUFFIXES = {".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".y4m", ".mpg", ".ts", ".flv", ".3gp"}
-PICTURES = {b"avif", b"avis", b"heic", b"heix", b"hevc", b"hevx", b"mif1", b"msf1", b"miaf", b"crx "}
+PICTURES = {b"avif", b"avis", b"heic", b"heix", b"hevc", b"hevx", b"mif1", b"msf1", b"miaf",
+            b"crx "}
 SCALING = "spline+full_chroma_int+full_chroma_inp+accurate_rnd"
 TURNS = {90: ["transpose=cclock"], 180: ["hflip", "vflip"], -180: ["hflip", "vflip"],
          -90: ["transpose=clock"], 270: ["transpose=clock"]}
@@ -77,7 +79,7 @@ def _again(file: Any):
     """What opens the same file once more; its bytes, if it has no name."""
     name = getattr(file, "name", None)
     if isinstance(name, (str, bytes)) and os.path.isfile(name):
-        return lambda: open(name, "rb")         # noqa: SIM115
+        return lambda: open(name, "rb")
     data = file.read()
     return lambda: io.BytesIO(data)
 
@@ -98,7 +100,8 @@ def _looked_through(container: Any, again, limit: int) -> Clip:
     if not container.streams.video:
         raise CodecError("holds no video", "unsupported")
     stream = container.streams.video[0]
-    first, stamps = None, []
+    first: Any = None
+    stamps: list[int | None] = []
     for frame in _frames(container, stream):
         if first is None:
             first = frame
@@ -130,8 +133,8 @@ def _frames(container: Any, stream: Any) -> Iterator[Any]:
 def _check(frame: Any, first: Any, number: int) -> None:
     """CodecError if a frame is not to be taken."""
     if (frame.width, frame.height) != (first.width, first.height):
-        raise CodecError(f"changes its size at frame {number}, from {first.width}x{first.height} to "
-                         f"{frame.width}x{frame.height}", "unsupported")
+        raise CodecError(f"changes its size at frame {number}, from {first.width}x{first.height} "
+                         f"to {frame.width}x{frame.height}", "unsupported")
     if frame.interlaced_frame:
         raise CodecError("is interlaced; allowed are whole frames, as ffmpeg -vf bwdif makes them",
                          "unsupported")
@@ -166,7 +169,7 @@ def _times(stamps: list[int | None], unit: Fraction, rate: Fraction) -> tuple[in
     if len(known) < len(stamps):
         return None
     times = tuple(stamp - known[0] for stamp in known)
-    for i, (before, after) in enumerate(zip(times, times[1:])):
+    for i, (before, after) in enumerate(pairwise(times)):
         if after <= before:
             raise CodecError(f"its times run back at frame {i + 1}", "damaged")
     even = all(abs(time - i / (rate * unit)) <= 1 for i, time in enumerate(times))

@@ -11,7 +11,6 @@ import numpy as np
 
 from codec import latents, windows
 from codec.engines import Engine
-from codec.models.integer import space_to_depth
 from codec.models.zoo import InstalledModel
 
 MIDDLE = 128
@@ -23,7 +22,7 @@ def encode(pixels: np.ndarray, prediction: np.ndarray | None, quality: float, en
     """A frame uint8 [H, W, 3] -> its bytes, and what a decoder will show; prediction: of the same
     shape, or None for a key picture, which takes an engine of its own; crc: what the digest goes on
     from."""
-    model, target = engine.model, _difference(pixels, prediction)
+    model, target = engine.model, pixels if prediction is None else residual(pixels, prediction)
     grid = windows.cells(target.shape[:2], model.config.cell)
     padded = _padded(target, grid, engine)
     gain, choose = model.gain(quality), model.chooser(quality)
@@ -36,7 +35,12 @@ def encode(pixels: np.ndarray, prediction: np.ndarray | None, quality: float, en
     error = pixels.astype(np.int16) - shown
     y += model.correction(_padded(error, grid, engine, "constant"), y - first, quality)
     data, decoded = latents.pack(y, z, model.coding, choose, crc)
-    return data, _shown(decoded, prediction, pixels.shape, quality, engine)
+    shown = _shown(decoded, prediction, pixels.shape, quality, engine)
+    if prediction is not None:
+        gained = (_squared(pixels, prediction) - _squared(pixels, shown)) / 3
+        if model.lmbda(quality) * gained <= 8 * len(data):         # a prediction alone is as good
+            return b"", prediction
+    return data, shown
 
 
 def decode(data: bytes, prediction: np.ndarray | None, shape: tuple[int, ...], quality: float,
@@ -60,9 +64,14 @@ def symbols(data: bytes, shape: tuple[int, ...], model: InstalledModel, crc: int
     return latents.unpack(data, windows.cells(shape, model.config.cell), model.coding, crc)[0]
 
 
-def _difference(pixels: np.ndarray, prediction: np.ndarray | None) -> np.ndarray:
-    if prediction is None:
-        return pixels
+def _squared(a: np.ndarray, b: np.ndarray) -> float:
+    """The squared error, summed over samples."""
+    error = a.astype(np.int32) - b
+    return float(np.sum(error * error, dtype=np.int64))
+
+
+def residual(pixels: np.ndarray, prediction: np.ndarray) -> np.ndarray:
+    """The residual picture, uint8 [H, W, 3]."""
     return np.clip(pixels.astype(np.int16) - prediction + MIDDLE, 0, 255).astype(np.uint8)
 
 
@@ -80,8 +89,7 @@ def _shown(y: np.ndarray, prediction: np.ndarray | None, shape: tuple[int, ...],
     config, grid = engine.model.config, y.shape[:2]
     y = (y * engine.model.gain(quality, inverse=True)).astype(np.float32)
     if prediction is not None:
-        blocks = space_to_depth(_padded(prediction, grid, engine), config.cell)
-        y = np.concatenate([y, blocks.astype(np.float32)], -1)
+        y = engine.model.beside(y, _padded(prediction, grid, engine))
     samples = np.rint(_run(engine, "synthesis", y, grid, (1, 1), config.cell))
     samples = samples[:shape[0], :shape[1]]
     if prediction is not None:

@@ -16,7 +16,7 @@ GRIDS = 32, 16, 8           # pixels a cell spans
 CHOICE = 16                 # pixels a choice of references is for
 MOST = 1 << 14              # of a vector, in quarters of a pixel
 UNARY = 12                  # sizes are coded by so many bits of their own before a Golomb code
-ZERO, SIZES, SIGNS = 0, 24, 24 + 2 * 4 * UNARY              # contexts of a grid
+ZERO, SIZES, SIGNS = 0, 36, 36 + 2 * 4 * UNARY              # contexts of a grid
 PER_GRID = SIGNS + 2 * 3 + 1
 CHOICES = 3 * len(GRIDS) * PER_GRID
 CONTEXTS = CHOICES + 9 * 2 + 2
@@ -80,26 +80,23 @@ def _scaled(field: np.ndarray, by: int, of: int) -> np.ndarray:
 
 
 
-def code_field(coder: Coder, kind: int, corrections: list[np.ndarray]) -> None:
+def code_field(coder: Coder, kind: int, corrections: list[np.ndarray],
+               other: list[np.ndarray] | None = None) -> None:
     """Writes corrections on all grids, or reads into them. kind: 0 of a single reference, 1 and 2
-    of two."""
+    of two; other: the corrections of the first of two."""
     parent = np.zeros([1, 1], np.int64)
     for i, grid in enumerate(corrections):
         parts = coder.parts(80 * grid.size + 80)
-        parent = _code_grid(*parts, (kind * len(GRIDS) + i) * PER_GRID, grid, parent, i > 0)
+        parent = _code_grid(*parts, (kind * len(GRIDS) + i) * PER_GRID, grid, parent, i > 0,
+                            grid if other is None else other[i], other is not None)
 
 
 @jit
-def _code_grid(state, data, contexts, first, grid, parent, has_parent):
+def _code_grid(state, data, contexts, first, grid, parent, has_parent, other, has_other):
     """Corrections [rows, columns, 2] of a grid; returns the size of each."""
     rows, columns, _ = grid.shape
     size = np.zeros((rows, columns), np.int64)
-    some = 0
-    for y in range(rows):
-        for x in range(columns):
-            if grid[y, x, 0] != 0 or grid[y, x, 1] != 0:
-                some = 1
-    if code(state, data, contexts, first + PER_GRID - 1, some) == 0:
+    if code(state, data, contexts, first + PER_GRID - 1, 1 if grid.any() else 0) == 0:
         return size
     for y in range(rows):
         for x in range(columns):
@@ -107,32 +104,38 @@ def _code_grid(state, data, contexts, first, grid, parent, has_parent):
             above = size[y - 1, x] if y > 0 else 0
             beyond = size[y - 1, x + 1] if y > 0 and x + 1 < columns else 0
             near = (1 if left > 0 else 0) + (1 if above > 0 else 0) + (1 if beyond > 0 else 0)
-            coarse = 0
-            if has_parent:
-                coarse = min(parent[y // 2, x // 2], 2)
-                if coarse > 0 and parent[y // 2, x // 2] < 3:
-                    coarse = 1
+            context = first + ZERO + near
+            if has_parent and parent[y // 2, x // 2] > 0:
+                context += 4 if parent[y // 2, x // 2] < 3 else 8
+            if has_other and (other[y, x, 0] != 0 or other[y, x, 1] != 0):
+                context += 12
             moved = 1 if grid[y, x, 0] != 0 or grid[y, x, 1] != 0 else 0
-            moved = code(state, data, contexts, first + ZERO + 4 * coarse + near, moved)
-            if moved == 0:
+            if code(state, data, contexts, context, moved) == 0:
                 continue
             around = left + above
             large = (1 if around >= 2 else 0) + (1 if around >= 6 else 0) + (
                 1 if around >= 16 else 0)
             for k in range(2):
-                must = k == 1 and grid[y, x, 0] == 0
+                usual = _median(grid, y, x, k, columns) if near >= 2 else 0
+                above_zero = k == 1 and grid[y, x, 0] == 0 and usual == 0
+                off = grid[y, x, k] - usual
                 value = _code_number(state, data, contexts, first + SIZES + (4 * k + large) * UNARY,
-                                     abs(grid[y, x, k]), must)
-                if value > 0:
-                    tendency = (np.sign(grid[y, x - 1, k]) if x > 0 else 0) + (
-                        np.sign(grid[y - 1, x, k]) if y > 0 else 0)
-                    way = 1 + np.sign(tendency)
-                    if code(state, data, contexts, first + SIGNS + 3 * k + way,
-                            1 if grid[y, x, k] < 0 else 0) == 1:
-                        value = -value
-                grid[y, x, k] = value
+                                     abs(off), above_zero)
+                if value > 0 and code(state, data, contexts, first + SIGNS + 3 * k + 1 - np.sign(
+                        usual), 1 if off < 0 else 0) == 1:
+                    value = -value
+                grid[y, x, k] = value + usual
             size[y, x] = abs(grid[y, x, 0]) + abs(grid[y, x, 1])
     return size
+
+
+@jit
+def _median(grid, y, x, k, columns):
+    """Of what is left, above, and above on the right; 0 beyond the border."""
+    a = grid[y, x - 1, k] if x > 0 else 0
+    b = grid[y - 1, x, k] if y > 0 else 0
+    c = grid[y - 1, x + 1, k] if y > 0 and x + 1 < columns else 0
+    return max(min(a, b), min(max(a, b), c))
 
 
 @jit

@@ -1,6 +1,7 @@
 """A frame predicted from decoded ones, in integers: the same picture on every machine.
 
-`predict` is the definition; `video_loops` does the same in compiled loops, and tests hold it to this.
+`predict` is the definition; `video_loops` does the same in compiled loops, and tests hold it to
+this.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ def predict(references: list[np.ndarray], fields: list[np.ndarray], choices: np.
     warped = [_warped(r, f) for r, f in zip(references, fields)]
     if choices is None:
         return _rounded(warped[0], 4)
-    weight = between(WEIGHTS[choices][..., None], references[0].shape[:2], CHOICE) // 1
+    weight = between(WEIGHTS[choices][..., None], references[0].shape[:2], CHOICE)
     return _rounded(warped[0] * weight + warped[1] * (SHARE * 1024 - weight), 20)
 
 
@@ -53,7 +54,7 @@ def _rounded(samples: np.ndarray, bits: int) -> np.ndarray:
     return np.clip((samples + (1 << (bits - 1))) >> bits, 0, 255).astype(np.uint8)
 
 
-def between(grid: np.ndarray, size: tuple[int, int], side: int) -> np.ndarray:
+def between(grid: np.ndarray, size: tuple[int, ...], side: int) -> np.ndarray:
     """Bilinear interpolation between the middles of cells of side x side pixels, times
     (2 * side)**2: [rows, columns, C] -> [*size, C], whole numbers."""
     for axis, length in enumerate(size):
@@ -70,7 +71,8 @@ def _warped(reference: np.ndarray, field: np.ndarray) -> np.ndarray:
     """A reference as a field moves it, in sixteenths: int32 [H, W, 3], not clipped."""
     height, width, _ = reference.shape
     moved = (between(field.astype(np.int64), (height, width), FIELD) + 16) >> 5
-    x, y = np.arange(width) * STEP + moved[..., 0], np.arange(height)[:, None] * STEP + moved[..., 1]
+    x = np.arange(width) * STEP + moved[..., 0]
+    y = np.arange(height)[:, None] * STEP + moved[..., 1]
     out = np.zeros(reference.shape, np.int32)
     for i in range(4):
         row = np.clip((y >> 5) + i - 1, 0, height - 1)

@@ -22,7 +22,7 @@ from codec.media.video_prediction import predict
 from codec.models.errors import CodecError
 
 FINE = GRIDS[-1]
-WORTH = 0.2             # share of lambda that an error of the prediction counts by
+WORTH = 0.3             # share of lambda that an error of the prediction counts by
 CHOICE_WORTH = 0.5
 STEPS = 4, 2, 1         # quarters of a pixel
 KEEP = 0.5              # bits that a change of a vector has to save
@@ -79,7 +79,7 @@ def search(pixels: np.ndarray, original: Frame, sources: list[Frame], decoded: l
     zero = np.zeros(grids[-1], np.int64)
     guessed = bases is not None and sum(_bits(f - b).sum() for f, b in zip(flows, bases)) < (
         _bits(flows[0]).sum() + sum(_bits(f + flows[0]).sum() for f in flows[1:]))
-    fields, corrections, other = [], [], None
+    fields, corrections, other = list[np.ndarray](), [], None
     for i, (flow, reference) in enumerate(zip(flows, decoded)):
         base = bases[i] if guessed and bases else -fields[0] if i else zero
         frame = seen(reference)

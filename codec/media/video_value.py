@@ -28,7 +28,7 @@ class Clip:
     """
 
     frames: Any
-    shape: tuple[int, int, int]
+    shape: tuple[int, ...]
     rate: Fraction = Fraction(25)
     times: tuple[int, ...] | None = None
     unit: Fraction = Fraction(1, 1000)

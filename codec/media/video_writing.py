@@ -101,8 +101,8 @@ class _Around:
             try:
                 self._kept[stream] = container.add_stream_from_template(stream)
             except (ValueError, av.error.FFmpegError):
-                notes.append(f"{stream.type} ({stream.codec_context.name}) is left out: this format "
-                             "has no place for it")
+                notes.append(f"{stream.type} ({stream.codec_context.name}) is left out: this "
+                             "format has no place for it")
         self._container = container
         if self._kept:
             self._packets = self._source.demux(list(self._kept))

@@ -223,8 +223,11 @@ def begin_with(optimizer: Optimizer, start: InstalledModel) -> None:
         raise ValueError(f"model {start.name!r} has no weights that fit this configuration")
     for n in fitting:
         optimizer.all[n].assign(start.params[n].astype(np.float32))
-        if n in optimizer.average:
-            optimizer.average[n].assign(optimizer.all[n])
+    if start.info.get("base"):              # of its exact networks only integers are there
+        for name, network in optimizer.exact.items():
+            network.begin_as(start.coding.exact[name])
+    for n, average in optimizer.average.items():
+        average.assign(optimizer.all[n])
 
 
 class Log:

@@ -19,7 +19,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 
 def configuration(name: str) -> ModuleType:
-    """The module codec.models.training.configs.NAME: MEDIUM, MODEL and TRAINING.
+    """The module codec.models.training.configs.NAME: MEDIUM, MODEL and TRAINING; and BASE, if it
+    shares weights with an installed model, which is where its training begins.
 
     Raises:
         ValueError: if there is none, with the names there are.
@@ -46,7 +47,8 @@ def train_and_export(config: str, source: Callable[[tuple[int, ...], int], Itera
     found = configuration(config)
     if minutes is not None and not minutes > 0:
         raise ValueError(f"minutes is {minutes:g}; it must be above 0")
-    begin = zoo.find(start) if start else None
+    base = zoo.find(found.BASE) if hasattr(found, "BASE") else None
+    begin = zoo.find(start) if start else base if not resume else None
     need_tensorflow("training")
     import rich.console
 
@@ -63,4 +65,4 @@ def train_and_export(config: str, source: Callable[[tuple[int, ...], int], Itera
     from codec.models.training import loop
     model, facts = loop.train(found, source, out, minutes=minutes, start=begin, resume=resume,
                               bfloat16=bfloat16, console=console)
-    return export(model, Path(out) / config, **facts).path
+    return export(model, Path(out) / config, base, **facts).path
