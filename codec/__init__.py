@@ -34,9 +34,10 @@ from codec.media.volume_value import Volume
 from codec.models.errors import CodecError
 from codec.models.ms_ssim import ms_ssim
 from codec.models.ssimulacra2 import score as ssimulacra2
+from codec.windows import Seconds
 
 __version__ = "0.1.0"
 __all__ = ["DEFAULT_MODEL", "DEFAULT_QUALITY", "MAX_BYTES", "MAX_PIXELS", "Clip", "CodecError",
-           "Picture", "Signal", "Volume", "compress", "decompress", "engine_for", "find_model",
-           "info", "installed_models", "ms_ssim", "opened", "psnr", "read_picture", "ssimulacra2",
-           "verify"]
+           "Picture", "Seconds", "Signal", "Volume", "compress", "decompress", "engine_for",
+           "find_model", "info", "installed_models", "ms_ssim", "opened", "psnr", "read_picture",
+           "ssimulacra2", "verify"]

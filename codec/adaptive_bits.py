@@ -3,9 +3,9 @@
 One function codes a bit, whichever way: who walks through a structure writes the walk once, and it
 runs as compiled loops where numba is installed, or else as it stands. All in integers.
 
-A context holds two estimates of the probability of a 0, in 1/65536, one that learns fast and one
-that learns slowly, but both fast at first; their mean is used. The range coder is that of LZMA (I. Pavlov), which carries
-into bytes that it holds back.
+A context holds two estimates of the probability of a 0, in 1/65536: one learns fast and one slowly,
+but both fast at first; their mean is used. The range coder is that of LZMA (I. Pavlov), which
+carries into bytes that it holds back.
 """
 
 from __future__ import annotations

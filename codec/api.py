@@ -26,6 +26,7 @@ from codec.media.volume_value import Volume
 from codec.models import zoo
 from codec.models.errors import CodecError
 from codec.rate_control import Target
+from codec.windows import Seconds
 
 DEFAULT_QUALITY = 75.0
 DEFAULT_MODEL = next(iter(media.module("picture").MODELS.values()))
@@ -36,27 +37,29 @@ MOST_TOLD = 8           # boxes that are damaged
 def compress(source, *, quality: float | None = None, size: int | str | None = None,
              bpp: float | None = None, psnr: float | None = None,
              ssimulacra2: float | None = None, max_error: float | str | None = None,
+             bitrate: float | str | None = None,
              tune: str | None = None, model: str | None = None, threads: int | None = None,
              max_pixels: int = MAX_PIXELS, engine: str = "auto", exact_alpha: bool = False
              ) -> bytes:
-    """A picture, a volume or a signal (a file, or the path of a folder with a DICOM series) -> the
-    bytes of its .tfci file.
+    """A picture, a clip, a volume or a signal (a file, or the path of a folder with a DICOM series)
+    -> the bytes of its .tfci file.
 
     Give at most one of quality (1..100; 75 if none is given), size (bytes, or as "200K"; never
-    exceeded), bpp (bits per pixel, never exceeded), psnr (dB) and ssimulacra2 (a score up to 100),
-    both reached or passed, and max_error, the most that any sample may differ, in its own units or
-    as a share of the range, "0.1%" (0: nothing is lost, invisible colours neither); volumes and
-    signals take a max_error alone. tune: whose judgement counts, "eyes" or "psnr" (where none is
-    given "psnr" for a psnr, else "eyes"); or model: an installed name, or the folder of a model;
-    engine: "litert", "tensorflow", or "auto", the first that is there; exact_alpha: colours that
-    nobody sees, under alpha 0, are coded as they are. Unless a model is named, graphics that are
-    better coded without loss, or within a bound, are: `info` tells.
+    exceeded), bpp (bits per pixel) and, of clips, bitrate (bits a second, or as "2M"; neither is
+    exceeded), psnr (dB) and ssimulacra2 (a score up to 100), both reached or passed, and max_error,
+    the most that any sample may differ, in its own units or as a share of the range, "0.1%" (0:
+    nothing is lost, invisible colours neither); volumes and signals take a max_error alone, clips
+    all but that and a score. tune: whose judgement counts, "eyes" or "psnr" (where none is given
+    "psnr" for a psnr and of clips, else "eyes"); or model: an installed name, or the folder of a
+    model; engine: "litert", "tensorflow", or "auto", the first that is there; exact_alpha: colours
+    that nobody sees, under alpha 0, are coded as they are. Unless a model is named, graphics that
+    are better coded without loss, or within a bound, are: `info` tells.
 
     >>> blob = compress(np.full([20, 30, 3], 200, np.uint8), quality=50)
     >>> decompress(blob).pixels.shape
     (20, 30, 3)
     """
-    target = target_of(quality, size, bpp, psnr, ssimulacra2, max_error)
+    target = target_of(quality, size, bpp, psnr, ssimulacra2, max_error, bitrate)
     bounded = max_error is not None
     with opened(source, max_pixels, exact_alpha or bounded, deep=bounded) as value:
         medium, out = media.of_value(value), BytesIO()
@@ -68,13 +71,14 @@ def compress(source, *, quality: float | None = None, size: int | str | None = N
 
 def target_of(quality: float | None = None, size: int | str | None = None,
               bpp: float | None = None, psnr: float | None = None,
-              ssimulacra2: float | None = None, max_error: float | str | None = None
-              ) -> Target:
+              ssimulacra2: float | None = None, max_error: float | str | None = None,
+              bitrate: float | str | None = None) -> Target:
     """The one that is given, or the default quality; CodecError for several."""
-    if quality is size is bpp is psnr is ssimulacra2 is max_error is None:
+    if quality is size is bpp is psnr is ssimulacra2 is max_error is bitrate is None:
         quality = DEFAULT_QUALITY
     return Target(quality, bytes_of(size) if isinstance(size, str) else size, bpp, psnr,
-                  ssimulacra2, max_error)
+                  ssimulacra2, max_error,
+                  bytes_of(bitrate) if isinstance(bitrate, str) else bitrate)
 
 
 def model_for(medium, target: Target, tune: str | None = None, model: str | None = None
@@ -86,6 +90,8 @@ def model_for(medium, target: Target, tune: str | None = None, model: str | None
     if exact and tune:
         raise CodecError(f"tune is {tune!r}; with a bound on errors there is nothing to tune",
                          "usage")
+    if target.bitrate is not None and medium is not media.module("video"):
+        raise CodecError("a bitrate is for clips; give a size or a quality instead", "usage")
     if exact and not medium.EXACT:
         raise CodecError("clips are not coded with a bound on errors; give a quality instead",
                          "usage")
@@ -95,6 +101,10 @@ def model_for(medium, target: Target, tune: str | None = None, model: str | None
             raise CodecError(f"model {model!r} " + (
                 "codes no samples exactly; leave it out, or train one with --config exact" if exact
                 else "codes samples exactly; give a bound on errors too"), "usage")
+        own = medium.__name__.rpartition(".")[2]
+        if found.info["media"] != own:
+            raise CodecError(f"model {model!r} is one of {found.info['media']}; this is a {own}",
+                             "usage")
         return found
     named = medium.MODELS
     if not named:
@@ -118,12 +128,12 @@ def instead_of(medium, target: Target, model: str | None = None, threads: int | 
     return None
 
 
-def decompress(source, *, crop: tuple[int, ...] | None = None, model: str | None = None,
-               threads: int | None = None, max_pixels: int = MAX_PIXELS,
+def decompress(source, *, crop: tuple[int, ...] | Seconds | None = None,
+               model: str | None = None, threads: int | None = None, max_pixels: int = MAX_PIXELS,
                engine: str = "auto", keep_going: bool = False) -> Any:
-    """A .tfci file (path or bytes) -> its Picture, Volume or Signal, or a crop of it: (x, y,
+    """A .tfci file (path or bytes) -> its Picture, Clip, Volume or Signal, or a crop of it: (x, y,
     width, height), of a volume where it starts along each axis, the fastest first, then its size,
-    of a signal (first sample, how many).
+    of a signal (first sample, how many), of a clip (first frame, how many), or Seconds.
 
     model: a folder to search besides the installed models; engine: see `compress`; keep_going:
     tiles that are damaged are blank, and a note says which, rather than that it is an error.
@@ -141,13 +151,17 @@ def decompress_in_bands(source, *, crop=None, model=None, threads=None, max_pixe
     """As `decompress`, but samples of large signals are decoded when they are asked for: their
     damage is found then, and told to `lost`, if there is such a list. The engine that does it,
     too."""
-    if crop is not None and not (isinstance(crop, (tuple, list)) and len(crop) % 2 == 0
-                                 and all(isinstance(n, Integral) for n in crop)):
+    if not (crop is None or isinstance(crop, Seconds) or (
+            isinstance(crop, (tuple, list)) and len(crop) % 2 == 0
+            and all(isinstance(n, Integral) for n in crop))):
         raise CodecError(f"crop is {crop!r}; allowed are whole numbers: x, y, width, height; of a "
                          "volume as many starts, then sizes, as it has axes; of a signal the first "
                          "sample, and how many", "usage")
     with _reader(source, lost is not None) as reader:
         header, sections = _begin(reader, max_pixels)
+        if isinstance(crop, Seconds) and not header.medium.grouped:
+            raise CodecError(f"is no clip but a {header.medium.name}: it has no seconds to start "
+                             "and end at", "usage")
         runs = engine_for(_model_of(header, model), threads, engine)
         return media.of_header(header).decompress(header, sections, runs, crop, lost), runs
 

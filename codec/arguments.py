@@ -10,6 +10,8 @@ from codec.media.video_writing import FORMATS as CLIPS
 from codec.media.volume_value import FORMS as VOLUMES
 from codec.models.errors import CodecError
 
+SECONDS = "give seconds, as 12.5 or 1:02.5"
+
 
 def amount(text: str) -> float:
     return _number(text, "it must be above 0")
@@ -76,6 +78,17 @@ def crop(text: str) -> tuple[int, ...]:
         raise argparse.ArgumentTypeError(f"{text!r} is not allowed; give X,Y,W,H in pixels, of a "
                                          "volume X,Y,Z,W,H,D, of a signal START,COUNT")
     return tuple(map(int, parts))
+
+
+def seconds(text: str) -> float:
+    """12.5, 1:02.5 or 1:00:02.5."""
+    *before, last = text.split(":")
+    if len(before) > 2 or not all(part.isdecimal() for part in before):
+        raise argparse.ArgumentTypeError(f"{text!r} is not allowed; {SECONDS}")
+    found = _number(last, SECONDS, 0)
+    for i, part in enumerate(reversed(before)):
+        found += int(part) * 60**(i + 1)
+    return found
 
 
 def suffix(text: str) -> str:

@@ -24,6 +24,7 @@ EXAMPLES = {
   codec compress photo.jpg                        photo.jpg.tfci, quality 75
   codec compress photo.jpg --target-size 200K     never more
   codec compress album/ -r -o packed/ --skip-existing
+  codec compress clip.mp4                         sound and all
   codec compress scan.nii.gz --lossless           scan.nii.gz.tfci
   codec compress series/ --lossless               a folder of one DICOM series: series.tfci
   codec compress field.npy --max-error 0.1%       of its range
@@ -33,6 +34,8 @@ EXAMPLES = {
   codec decompress photo.jpg.tfci -o photo.webp
   codec decompress packed/ -r -o album/ --to .jpg
   codec decompress photo.jpg.tfci --crop 100,80,640,480
+  codec decompress clip.mp4.tfci                  clip.mp4
+  codec decompress clip.mp4.tfci -o part.mkv --start 12.5 --end 20
   codec decompress scan.nii.gz.tfci               scan.nii.gz
   codec decompress series.tfci                    series/, each file under its name""",
 }
@@ -117,7 +120,7 @@ def _parse(argv: list[str]):
 def parser() -> argparse_flags.ArgumentParser:
     """Of the whole command line."""
     whole = argparse_flags.ArgumentParser(
-        prog="codec", description="A learned codec for pictures, volumes and signals.",
+        prog="codec", description="A learned codec for pictures, clips, volumes and signals.",
         inherited_absl_flags=None)
     whole.add_argument("--version", action="version", version=f"codec {codec.__version__}")
     subparsers = whole.add_subparsers(metavar="COMMAND", required=True)
@@ -158,15 +161,18 @@ def _for_files() -> dict:
     several = arg("files", nargs="+", metavar="FILE", help=".tfci file, folder, or - for stdin")
     quiet = arg("--quiet", action="store_true", help="no notes")
     return {
-        commands.compress: ("Pictures, volumes and signals to .tfci files.", [
+        commands.compress: ("Pictures, clips, volumes and signals to .tfci files.", [
             arg("inputs", nargs="+", metavar="INPUT",
-                help="picture, volume (NIfTI, DICOM, .npy, TIFF stack), signal (WAV, FLAC, AIFF), "
-                     "folder (one that holds a DICOM series is a volume), or - for stdin"), out,
+                help="picture, clip (MP4, MKV, ...), volume (NIfTI, DICOM, .npy, TIFF stack), "
+                     "signal (WAV, FLAC, AIFF), folder (one that holds a DICOM series is a "
+                     "volume), or - for stdin"), out,
             arg("-q", "--quality", type=arguments.quality, metavar="1..100", help="default 75"),
             arg("--target-size", type=arguments.size, metavar="BYTES",
                 help="the most, as 200K (thousands), 1.5M, 64Ki"),
             arg("--target-bpp", type=arguments.amount, metavar="BPP",
                 help="bits per pixel; the most"),
+            arg("--target-bitrate", type=arguments.size, metavar="BITS",
+                help="of a clip, a second, as 2M; the most"),
             arg("--target-psnr", type=arguments.amount, metavar="DB", help="the least"),
             arg("--target-ssimulacra2", type=arguments.amount, metavar="SCORE",
                 help="the least; 70 is high quality, 90 hard to tell apart"),
@@ -183,13 +189,18 @@ def _for_files() -> dict:
             arg("--exact-alpha", action="store_true",
                 help="code the colours of invisible pixels as they are"),
             *shared, deep, pixels]),
-        commands.decompress: (".tfci files to pictures (PNG unless -o or --to says otherwise) and "
-                               "volumes.", [
+        commands.decompress: (".tfci files to pictures (PNG unless -o or --to says otherwise), "
+                              "clips, volumes and signals.", [
             arg("inputs", nargs="+", metavar="FILE", help=".tfci file, folder, or - for stdin"),
             out, arg("--to", type=arguments.suffix, metavar=".SUFFIX",
                      help="format of what is named by default: .png, .jpg, .tif, .npy, ..."),
             arg("--crop", type=arguments.crop, metavar="X,Y,W,H",
-                help="only this part; of a volume X,Y,Z,W,H,D, of a signal START,COUNT"),
+                help="only this part; of a volume X,Y,Z,W,H,D, of a signal or the frames of a "
+                     "clip START,COUNT"),
+            arg("--start", type=arguments.seconds, metavar="SECONDS",
+                help="of a clip only what comes from there on, as 12.5 or 1:02.5"),
+            arg("--end", type=arguments.seconds, metavar="SECONDS",
+                help="of a clip only what comes before"),
             arg("--keep-going", action="store_true",
                 help="write what is sound of a damaged file, say what is not, and fail"),
             extra, *shared, deep, pixels]),

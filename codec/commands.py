@@ -19,6 +19,7 @@ from typing import Any
 import codec
 from codec import api, bitstream, files, media
 from codec.models.errors import CodecError
+from codec.windows import Seconds
 
 SUFFIX = ".tfci"
 SUFFERS = 30.0          # dB; what is below at half the qualities or more looks bad
@@ -28,10 +29,11 @@ def compress(args) -> None:
     try:
         target = api.target_of(args.quality, args.target_size, args.target_bpp, args.target_psnr,
                                args.target_ssimulacra2,
-                               0 if args.lossless and args.max_error is None else args.max_error)
+                               0 if args.lossless and args.max_error is None else args.max_error,
+                               args.target_bitrate)
     except CodecError:
-        usage("give one of --quality, --target-size, --target-bpp, --target-psnr, "
-              "--target-ssimulacra2, --lossless, --max-error")
+        usage("give one of --quality, --target-size, --target-bpp, --target-bitrate, "
+              "--target-psnr, --target-ssimulacra2, --lossless, --max-error")
     exact = target.max_error is not None
     if (args.lossless and args.max_error) or (exact and args.tune):
         usage("--lossless, --max-error and --tune exclude each other")
@@ -119,11 +121,17 @@ def decompress(args) -> None:
     if args.to and named in known - {args.to} and not files.is_folder(args.output):
         usage(f"--to {args.to} and -o {args.output} contradict each other")
 
+    crop = args.crop
+    if args.start is not None or args.end is not None:
+        if crop:
+            usage("give --crop, or --start and --end")
+        crop = Seconds(args.start or 0.0, math.inf if args.end is None else args.end)
+
     def one(job: files.Job) -> dict:
         lost: list | None = [] if args.keep_going else None
         with files.opened(job.source) as file:
             value, engine = api.decompress_in_bands(
-                file, crop=args.crop, model=args.model, threads=args.threads,
+                file, crop=crop, model=args.model, threads=args.threads,
                 max_pixels=args.max_pixels, engine=args.engine, lost=lost)
         medium = media.of_value(value)
         suffix = args.to or files.suffix(job.target)
@@ -145,7 +153,7 @@ def decompress(args) -> None:
         """Pictures become PNGs; other signals what they were."""
         name = name[:-len(SUFFIX)] if name.lower().endswith(SUFFIX) else name
         suffix, (medium, extras) = files.suffix(name), api.beginning_of(source)
-        kept = medium.kept_name(name, {} if args.crop else extras)      # a crop is but samples
+        kept = medium.kept_name(name, {} if crop else extras)      # a crop is but samples
         bare = name[:len(name) - len(suffix)] if suffix in known else name
         return kept if kept and not args.to else bare + (args.to or medium.DEFAULT_SUFFIX)
 

@@ -19,11 +19,12 @@ TRIED = 5.0, 12.0, 25.0, 40.0, 55.0, 70.0, 85.0, 95.0      # where the ends of t
 
 @dataclass(frozen=True)
 class Target:
-    """Exactly one of: quality 1..100, size in bytes, bits per pixel, PSNR in dB, SSIMULACRA2, and
-    the most that any sample may differ (0: nothing is lost; or as "0.1%" of their range).
+    """Exactly one of: quality 1..100, size in bytes, bits per pixel, PSNR in dB, SSIMULACRA2, the
+    most that any sample may differ (0: nothing is lost; or as "0.1%" of their range), and bits a
+    second.
 
-    >>> Target(bpp=0.5)
-    Target(quality=None, size=None, bpp=0.5, psnr=None, ssimulacra2=None, max_error=None)
+    >>> Target(bpp=0.5).most_bytes(800), Target(bitrate=400).most_bytes(800, 2.0)
+    (50.0, 100.0)
     """
 
     quality: float | None = None
@@ -32,12 +33,12 @@ class Target:
     psnr: float | None = None
     ssimulacra2: float | None = None
     max_error: float | str | None = None
+    bitrate: float | None = None
 
     def __post_init__(self):
         given = {k: v for k, v in vars(self).items() if v is not None}
         if len(given) != 1:
-            raise CodecError("give one of quality, size, bpp, psnr, ssimulacra2, max_error; got "
-                             f"{given or 'none'}", "usage")
+            raise CodecError(f"give one of {', '.join(vars(self))}; got {given or 'none'}", "usage")
         name, value = next(iter(given.items()))
         if name == "max_error":
             _check_bound(value)
@@ -54,8 +55,10 @@ class Target:
         """What is to be reached: "psnr", "ssimulacra2" or None."""
         return next((name for name in UNITS if getattr(self, name) is not None), None)
 
-    def most_bytes(self, pixels: int) -> float | None:
-        """Of a file of so many pixels, or None."""
+    def most_bytes(self, pixels: int, seconds: float = 0.0) -> float | None:
+        """Of a file of so many pixels, which lasts so long, or None."""
+        if self.bitrate is not None:
+            return self.bitrate * seconds / 8
         return self.bpp * pixels / 8 if self.bpp is not None else self.size
 
 
@@ -85,14 +88,16 @@ def bound_of(max_error: float | str, span: float) -> float:
 
 
 def quality_for(target: Target, size_at: Callable[[float], int],
-                value_at: Callable[[float], float], pixels: int, fixed: int = 0) -> float:
+                value_at: Callable[[float], float], pixels: int, fixed: int = 0,
+                seconds: float = 0.0) -> float:
     """The quality that meets a target; value_at: of the target's metric; bits per pixel are those
-    of so many pixels; fixed: bytes of the file that no quality changes."""
+    of so many pixels, bits a second of so many seconds; fixed: bytes of the file that no quality
+    changes."""
     if target.quality is not None:
         return round_quality(target.quality)
     if target.metric:
         return smallest_reaching(getattr(target, target.metric), value_at, target.metric)
-    return largest_within(target.most_bytes(pixels) or 0, size_at, fixed)
+    return largest_within(target.most_bytes(pixels, seconds) or 0, size_at, fixed)
 
 
 def round_quality(quality: float) -> float:

@@ -5,14 +5,23 @@ A box is a tuple of slices, one for each axis of a grid: `array[box]` is what li
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from itertools import product
+from typing import NamedTuple
 
 import numpy as np
 
 from codec.bands import Bands
 
 Box = tuple[slice, ...]
+
+
+class Seconds(NamedTuple):
+    """A part of what goes on in time: all that is shown from its start on, and before its end."""
+
+    start: float = 0.0
+    end: float = math.inf
 
 
 def whole(shape: tuple[int, ...]) -> Box:

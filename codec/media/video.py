@@ -27,7 +27,7 @@ from codec.media.video_value import LAYOUTS, Again, Clip
 from codec.media.video_writing import write
 from codec.models.errors import CodecError
 from codec.raw_files import pack_around, unpack_around
-from codec.windows import Box
+from codec.windows import Box, Seconds
 
 __all__ = ["DEFAULT_SUFFIX", "EXACT", "KINDS", "MODELS", "STRIPS", "SUFFIXES", "Clip",
            "clip_or_strip", "compare", "compress", "decompress", "digest", "exactness", "info",
@@ -54,6 +54,9 @@ def compress(clip: Clip, target: rate_control.Target, engine: Engine,
     Raises:
         CodecError: if the target is out of reach.
     """
+    if target.ssimulacra2 is not None:
+        raise CodecError("clips have no SSIMULACRA2 to reach; give a quality, size or psnr",
+                         "usage")
     head = [Section(bitstream.NUMBERS, _packed(clip))]
     if clip.around:
         head.append(Section(bitstream.AROUND, pack_around((clip.around,))))
@@ -74,8 +77,9 @@ def compress(clip: Clip, target: rate_control.Target, engine: Engine,
         lost = [_decibels(a, b) for frames, _, shown in _coded(clip, header, engine)
                 for a, b in zip(frames, shown)]
         return float(np.mean(lost))
-    quality = rate_control.quality_for(target, size_at, psnr_at, int(np.prod(clip.shape)),
-                                       sum(len(section.payload) for section in head))
+    quality = rate_control.quality_for(
+        target, size_at, psnr_at, int(np.prod(clip.shape)),
+        sum(len(section.payload) for section in head), clip.seconds)
     yield from sections(quality)
 
 
@@ -160,8 +164,10 @@ def exactness(header: Header, extras: dict[str, bytes]) -> dict:
 
 
 def decompress(header: Header, sections: Iterable[Section], engine: Engine,
-               part: tuple[int, ...] | None = None, lost: list[Box] | None = None) -> Clip:
-    """The sections after a header -> their clip, or a part of it: the first frame, and how many.
+               part: tuple[int, ...] | Seconds | None = None, lost: list[Box] | None = None
+               ) -> Clip:
+    """The sections after a header -> their clip, or a part of it: the first frame, and how many, or
+    seconds.
     Frames are decoded when they are asked for, a group at a time. lost: gets the boxes of those
     that are not what was written; the frame before is shown there.
 
@@ -169,17 +175,14 @@ def decompress(header: Header, sections: Iterable[Section], engine: Engine,
         CodecError: if there are such, and nothing takes their boxes; or the part lies outside.
     """
     count, *size = header.shape
-    start, length = part if part and len(part) == 2 else (0, count)
-    if not 0 <= start < start + length <= count or (part and len(part) != 2):
-        raise CodecError(f"crop {','.join(map(str, part or ()))} is not inside the clip of {count} "
-                         "frames; allowed are two numbers: the first frame, and how many", "usage")
     extras: dict[str, bytes] = {}
     units = [unit.tiles[0] for unit in bitstream.units(
         sections, 1, extras, None, bitstream.GROUP, lost is not None)]
     told = _unpacked(extras.get(bitstream.NUMBERS), header)
     [around] = unpack_around(extras.get(bitstream.AROUND), MOST_AROUND) or (b"",)
     places = _placed(units, count, lost is not None)
-    wanted = range(start, start + length)
+    whole = Clip((), header.shape, **told)
+    wanted = _wanted(whole, part)
 
     def frames() -> Iterator[np.ndarray]:
         last = np.full([*size, 3], 128, np.uint8)
@@ -200,11 +203,30 @@ def decompress(header: Header, sections: Iterable[Section], engine: Engine,
             for i in shared:
                 last = found.get(i - place.start, last)
                 yield last
-    times = told["times"]
-    if times and part:
-        times = tuple(t - times[start] for t in times[start:start + length])
-    return Clip(Again(frames), (length, *size), told["rate"], times, told["unit"], told["aspect"],
-                told["layout"], told["matrix"], told["full"], b"" if part else around)
+    if whole.times:
+        told["times"] = tuple(whole.times[i] - whole.times[wanted.start] for i in wanted)
+    return Clip(Again(frames), (len(wanted), *size), **told,
+                around=around if len(wanted) == count else b"")
+
+
+def _wanted(clip: Clip, part: tuple[int, ...] | Seconds | None) -> range:
+    """The frames of a part.
+
+    Raises:
+        CodecError: if it lies outside.
+    """
+    count = clip.shape[0]
+    if isinstance(part, Seconds):
+        found = [i for i in range(count) if part.start <= clip.time(i) < part.end]
+        if not found:
+            raise CodecError(f"no frame is shown from {part.start:g} to {part.end:g} s; the clip "
+                             f"lasts {clip.seconds:g} s", "usage")
+        return range(found[0], found[-1] + 1)
+    start, length = part if part and len(part) == 2 else (0, count)
+    if not 0 <= start < start + length <= count or (part and len(part) != 2):
+        raise CodecError(f"crop {','.join(map(str, part or ()))} is not inside the clip of {count} "
+                         "frames; allowed are two numbers: the first frame, and how many", "usage")
+    return range(start, start + length)
 
 
 def _placed(units: list[bytes], count: int, keep_going: bool) -> list[tuple[bytes, range]]:

@@ -19,7 +19,9 @@ FORMATS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".we
            ".3gp": "mp4"}
 H264 = "libx264", {"preset": "fast", "crf": "10"}
 CODECS = {"webm": ("libvpx-vp9", {"crf": "12", "b": "0", "row-mt": "1", "cpu-used": "4"}),
-          "yuv4mpegpipe": ("wrapped_avframe", {}), "mpeg": ("mpeg2video", {"qscale": "2"})}
+          "yuv4mpegpipe": ("wrapped_avframe", {}),
+          "mpeg": ("mpeg2video", {"qmin": "1", "qmax": "2"}),
+          "avi": (H264[0], H264[1] | {"bf": "0"})}          # it has no times of its own
 SCALING = "area+full_chroma_int+full_chroma_inp+accurate_rnd"
 MATRICES = {1: "bt709", 4: "fcc", 5: "bt601", 6: "bt601", 7: "smpte240m", 9: "bt2020"}
 NO_RGB = "yuv444p"          # what frames that were RGB become where they cannot be

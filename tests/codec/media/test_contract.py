@@ -33,7 +33,8 @@ def value(medium, photo):
     """A signal of the medium, read from an array."""
     arrays = {"picture": photo[:70, :90],
               "volume": photo[:60, :70].transpose(2, 0, 1).astype(np.int16) * 9 - 800,
-              "signal": photo[:2].reshape(-1, 2).astype(np.int16) * 90 - 9000}
+              "signal": photo[:2].reshape(-1, 2).astype(np.int16) * 90 - 9000,
+              "video": np.stack([photo[i:70 + i, 2 * i:90 + 2 * i] for i in range(7)])}
     return medium.read(arrays[medium.__name__.rpartition(".")[2]], 1 << 20)
 
 
@@ -63,7 +64,9 @@ def test_a_value_says_what_it_is(medium, value):
     assert value.array.ndim <= bitstream.MEDIA[min(medium.KINDS)].rank + 1 and value.notes == []
     assert value.in_memory().array.shape == value.array.shape and value.described()
     assert value.stripped().array.shape == value.array.shape
-    assert all(array.shape == value.array.shape for array in medium.learned(value))
+    for array in medium.learned(value):         # of clips, of every predicted frame
+        assert array.shape[:2] == value.array.shape[-3:-1] if value.medium == "video" else (
+            array.shape == value.array.shape)
 
 
 @pytest.mark.parametrize("wish", [{"quality": 50}, {"quality": 97.25}, {"bpp": 1.0}])
@@ -84,6 +87,8 @@ def test_a_value_comes_back_from_its_sections(medium, value, engine, wish):
 
 @pytest.mark.parametrize("bound", [0, 2])
 def test_a_value_comes_back_within_a_bound(medium, value, bound):
+    if not medium.EXACT:
+        pytest.skip("it is not coded exactly")
     engine = codec.engine_for(codec.find_model(medium.EXACT))
     first, *rest = medium.compress(value, Target(max_error=bound), engine)
     header, extras = bitstream.Header.unpack(first.payload), dict(rest)
@@ -95,9 +100,9 @@ def test_a_value_comes_back_within_a_bound(medium, value, bound):
 
 
 @pytest.fixture(scope="module")
-def blob(value):
-    """A signal of the medium, kept exactly."""
-    return codec.compress(value, max_error=0)
+def blob(medium, value):
+    """A signal of the medium, kept exactly if it can be."""
+    return codec.compress(value, max_error=0) if medium.EXACT else codec.compress(value, quality=20)
 
 
 def test_every_changed_byte_is_noticed(blob):
@@ -113,7 +118,7 @@ def test_every_changed_byte_is_noticed(blob):
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.sampled_from("MLNBfS"), st.binary(max_size=60))
+@given(st.sampled_from("MLNBfSG"), st.binary(max_size=60))
 def test_any_bytes_of_its_sections_are_an_error_or_nothing(blob, kind, data):
     parts = [s for s in sections_of(blob) if s.type != kind]
     parts.insert(1, bitstream.Section(kind, data))
@@ -129,7 +134,9 @@ def test_a_file_that_it_writes_is_one_that_it_reads(medium, value):
     assert medium.write(value, medium.DEFAULT_SUFFIX, file) == (file.tell(), [])
     file.seek(0)
     assert media.of_file(file) is medium and file.tell() == 0
-    assert (medium.read(file.getvalue(), 1 << 20).array == value.array).all()
+    again = medium.read(file.getvalue(), 1 << 20).array
+    assert (again == value.array).all() if medium.EXACT else (
+        min(medium.compare(value, again).values()) > 35)
     with pytest.raises(codec.CodecError) as told:
         medium.read(file.getvalue(), 100)
     assert told.value.kind == "limit"
@@ -140,5 +147,6 @@ def test_a_file_that_it_writes_is_one_that_it_reads(medium, value):
 
 def test_its_default_model_is_of_its_kind(medium, engine):
     assert engine.model.info["media"] == medium.__name__.rpartition(".")[2]
-    assert engine.model.config.rank == bitstream.MEDIA[min(medium.KINDS)].rank
+    rank = bitstream.MEDIA[min(medium.KINDS)].rank
+    assert engine.model.config.rank == (2 if medium.MODELS == {"psnr": "video"} else rank)
     assert engines.choose(engine.model) == "litert"

@@ -1,0 +1,53 @@
+"""Clips made here: moving photographs, and files of them."""
+
+import io
+from fractions import Fraction
+
+import av
+import numpy as np
+from skimage import data
+
+PHOTO = data.astronaut()
+
+
+def moving(count, height=70, width=90, step=(2, 1), top=60, left=120):
+    """A window that moves over a photograph: uint8 [count, height, width, 3]."""
+    return np.stack([PHOTO[top + step[1] * i:top + step[1] * i + height,
+                           left + step[0] * i:left + step[0] * i + width] for i in range(count)])
+
+
+def file_of(frames, form="matroska", coder="ffv1", layout="yuv420p", rate=25, times=None,
+            sound=None, aspect=1):
+    """The bytes of a file of frames; times: of each in thousandths of a second; sound: a coder of
+    it, for a second of a tone."""
+    out = io.BytesIO()
+    with av.open(out, "w", format=form) as container:
+        stream = container.add_stream(coder, rate=Fraction(rate).limit_denominator(1001))
+        stream.height, stream.width, stream.pix_fmt = *frames[0].shape[:2], layout
+        stream.codec_context.sample_aspect_ratio = Fraction(aspect)
+        if times:
+            stream.codec_context.time_base = Fraction(1, 1000)
+        tone = container.add_stream(sound, rate=16000, layout="mono") if sound else None
+        for i, pixels in enumerate(frames):
+            frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels), format="rgb24")
+            frame.pts = times[i] if times else i
+            frame.time_base = Fraction(1, 1000) if times else 1 / Fraction(rate).limit_denominator(
+                1001)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+        if tone:
+            wave = (8000 * np.sin(np.arange(16000) / 9)).astype(np.int16)[None]
+            frame = av.AudioFrame.from_ndarray(wave, format="s16", layout="mono")
+            frame.rate, frame.pts = 16000, 0
+            container.mux(tone.encode(frame))
+            container.mux(tone.encode())
+    return out.getvalue()
+
+
+def shown(blob):
+    """The frames of a file as PyAV shows them, and its first streams of video and sound."""
+    with av.open(io.BytesIO(blob)) as container:
+        frames = [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
+    with av.open(io.BytesIO(blob)) as container:
+        packets = [bytes(packet) for packet in container.demux() if packet.stream.type == "audio"]
+    return np.stack(frames), [packet for packet in packets if packet]

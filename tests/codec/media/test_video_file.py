@@ -1,0 +1,179 @@
+"""Files of video as people have them, and what is refused."""
+
+import io
+import math
+
+import av
+import numpy as np
+import pytest
+
+import codec
+from codec.media import video
+from tests.codec.media.made_clips import file_of, moving, shown
+
+
+def read(blob):
+    return video.read(blob, 1 << 20)
+
+
+def decibels(a, b):
+    error = np.mean((a.astype(float) - b)**2)
+    return 10 * np.log10(255**2 / error) if error else math.inf
+
+
+# ---- reading
+
+@pytest.mark.parametrize("form, coder, layout", [
+    ("matroska", "ffv1", "yuv420p"), ("matroska", "ffv1", "yuv422p"),
+    ("matroska", "ffv1", "yuv444p"), ("matroska", "ffv1", "gray"), ("mp4", "libx264", "yuv420p"),
+    ("mov", "libx264", "yuv444p"), ("yuv4mpegpipe", "wrapped_avframe", "yuv420p"),
+    ("webm", "libvpx-vp9", "yuv420p"), ("avi", "mpeg4", "yuv420p"),
+    ("mpegts", "libx264", "yuv420p"), ("flv", "libx264", "yuv420p"),
+    ("mpeg", "mpeg2video", "yuv420p")])
+def test_files_of_every_kind_are_read(form, coder, layout):
+    frames = moving(4, 64, 96)
+    blob = file_of(frames, form, coder, layout)
+    assert video.recognises(io.BytesIO(blob))
+    clip = read(blob)
+    assert clip.shape == (4, 64, 96) and clip.array.shape == (4, 64, 96, 3)
+    assert clip.rate == 25 and clip.times is None and clip.layout == layout and clip.notes == []
+    assert decibels(clip.array, frames) > (15 if layout == "gray" else 25)
+
+
+def test_odd_sizes_and_rgb_are_read():
+    frames = moving(3, 37, 53)
+    clip = read(file_of(frames, layout="yuv444p"))
+    assert clip.shape == (3, 37, 53) and decibels(clip.array, frames) > 38
+    clip = read(file_of(frames, layout="bgr0"))
+    assert clip.layout == "gbrp" and (clip.array == frames).all()
+
+
+def test_ten_bits_are_rounded_and_said():
+    clip = read(file_of(moving(2, 32, 32), layout="yuv420p10le"))
+    assert clip.notes == ["10 bits a sample are rounded to 8"] and clip.layout == "yuv420p"
+
+
+def test_a_file_is_read_from_its_name(tmp_path):
+    (tmp_path / "clip.mkv").write_bytes(file_of(moving(3, 32, 32)))
+    again = codec.decompress(codec.compress(tmp_path / "clip.mkv", quality=30))
+    assert again.shape == (3, 32, 32)
+
+
+def test_sound_is_kept_as_it_is():
+    blob = file_of(moving(3, 32, 32), sound="libopus")
+    clip = read(blob)
+    out = io.BytesIO()
+    assert video.write(clip, ".mkv", out)[1] == []
+    assert shown(out.getvalue())[1] == shown(blob)[1] != []
+    assert clip.stripped().around == b""
+
+
+# ---- what is refused
+
+def truncated(blob):
+    return blob[:len(blob) // 3]
+
+
+def without_video():
+    out = io.BytesIO()
+    with av.open(out, "w", format="matroska") as container:
+        tone = container.add_stream("flac", rate=16000, layout="mono")
+        frame = av.AudioFrame.from_ndarray(np.zeros([1, 16000], np.int16), format="s16",
+                                           layout="mono")
+        frame.rate, frame.pts = 16000, 0
+        container.mux(tone.encode(frame))
+        container.mux(tone.encode())
+    return out.getvalue()
+
+
+def of_two_sizes():
+    """Two MPEG transport streams, one after the other."""
+    return b"".join(file_of(moving(3, *size), "mpegts", "libx264") for size in ((64, 96), (96, 64)))
+
+
+@pytest.mark.parametrize("blob, told", [
+    (lambda: without_video(), "holds no video"),
+    (lambda: b"\x1aE\xdf\xa3" + bytes(400), "damaged or no clip"),
+    (lambda: file_of(moving(2, 32, 32), layout="yuva420p"), r"has alpha \(yuva420p\)"),
+    (lambda: of_two_sizes(), "changes its size at frame 3, from 96x64 to 64x96"),
+    (lambda: b"YUV4MPEG2 W16 H16 F25:1\n", "holds no frames|damaged or no clip")])
+def test_what_is_no_clip_is_refused_in_one_line(blob, told):
+    with pytest.raises(codec.CodecError, match=told) as error:
+        read(blob())
+    assert "\n" not in str(error.value)
+
+
+def test_a_large_frame_is_refused():
+    with pytest.raises(codec.CodecError) as told:
+        video.read(file_of(moving(1, 64, 96)), 5000)
+    assert told.value.kind == "limit"
+
+
+def test_a_file_that_ends_early_gives_the_frames_that_are_there_or_an_error():
+    try:
+        assert 0 < read(truncated(file_of(moving(9, 64, 96)))).shape[0] < 9
+    except codec.CodecError as error:
+        assert error.kind == "damaged"
+
+
+@pytest.mark.parametrize("array", [np.zeros([2, 4, 4, 3], np.uint16), np.zeros([4, 4, 3], np.uint8),
+                                   np.zeros([0, 4, 4, 3], np.uint8)])
+def test_an_array_of_something_else_is_refused(array):
+    with pytest.raises(codec.CodecError, match="allowed is uint8"):
+        video.read(array, 1 << 20)
+
+
+# ---- writing
+
+@pytest.mark.parametrize("suffix", sorted(video.SUFFIXES))
+def test_clips_are_written_as_their_suffix_says(suffix):
+    frames = moving(5, 64, 96)
+    out = io.BytesIO()
+    size, notes = video.write(codec.Clip(frames, (5, 64, 96)), suffix, out)
+    assert size == len(out.getvalue()) and notes == []
+    again, _ = shown(out.getvalue())
+    assert again.shape == frames.shape and decibels(again, frames) > 26
+    assert video.recognises(io.BytesIO(out.getvalue()))
+
+
+@pytest.mark.parametrize("layout, size", [("yuv422p", (64, 96)), ("yuv444p", (64, 96)),
+                                          ("gbrp", (64, 96)), ("gray", (64, 96)),
+                                          ("yuv420p", (37, 53))])
+def test_layouts_and_odd_sizes_are_written(layout, size):
+    frames = moving(3, *size)
+    for suffix in (".mp4", ".mkv", ".y4m"):
+        out = io.BytesIO()
+        video.write(codec.Clip(frames, (3, *size), layout=layout), suffix, out)
+        again, _ = shown(out.getvalue())
+        assert again.shape == frames.shape
+        assert decibels(again, frames) > (15 if layout == "gray" else 30)
+
+
+def test_what_a_format_has_no_place_for_is_left_out_and_said():
+    clip = read(file_of(moving(3, 64, 96), sound="libopus"))
+    out = io.BytesIO()
+    _, notes = video.write(clip, ".y4m", out)
+    assert len(notes) == 1 and "left out" in notes[0]
+    assert shown(out.getvalue())[0].shape == (3, 64, 96, 3)
+
+
+def test_a_suffix_of_something_else_is_refused():
+    with pytest.raises(codec.CodecError, match=r"cannot write '\.png'; allowed are \.3gp, \.avi"):
+        video.write(codec.Clip.of_array(moving(1, 16, 16)), ".png", io.BytesIO())
+
+
+def test_colours_are_those_of_the_matrix_that_a_file_names():
+    frames = moving(2, 64, 96)
+    for matrix in (1, 6):
+        out = io.BytesIO()
+        video.write(codec.Clip(frames, (2, 64, 96), layout="yuv444p", matrix=matrix), ".mkv", out)
+        clip = read(out.getvalue())
+        assert clip.matrix == matrix and decibels(clip.array, frames) > 39
+
+
+def test_without_pyav_a_line_says_what_to_install(monkeypatch):
+    import sys
+    blob = file_of(moving(1, 16, 16))
+    monkeypatch.setitem(sys.modules, "av", None)
+    with pytest.raises(codec.CodecError, match=r"tfci\[video\]"):
+        read(blob)
