@@ -162,33 +162,7 @@ def _for_files() -> dict:
     quiet = arg("--quiet", action="store_true", help="no notes")
     return {
         commands.compress: ("Pictures, clips, volumes and signals to .tfci files.", [
-            arg("inputs", nargs="+", metavar="INPUT",
-                help="picture, clip (MP4, MKV, ...), volume (NIfTI, DICOM, .npy, TIFF stack), "
-                     "signal (WAV, FLAC, AIFF), folder (one that holds a DICOM series is a "
-                     "volume), or - for stdin"), out,
-            arg("-q", "--quality", type=arguments.quality, metavar="1..100", help="default 75"),
-            arg("--target-size", type=arguments.size, metavar="BYTES",
-                help="the most, as 200K (thousands), 1.5M, 64Ki"),
-            arg("--target-bpp", type=arguments.amount, metavar="BPP",
-                help="bits per pixel; the most"),
-            arg("--target-bitrate", type=arguments.size, metavar="BITS",
-                help="of a clip, a second, as 2M; the most"),
-            arg("--target-psnr", type=arguments.amount, metavar="DB", help="the least"),
-            arg("--target-ssimulacra2", type=arguments.amount, metavar="SCORE",
-                help="the least; 70 is high quality, 90 hard to tell apart"),
-            arg("--lossless", action="store_true", help="every sample comes back as it was"),
-            arg("--max-error", type=arguments.error, metavar="E",
-                help="no sample is off by more than E, as 2, 1e-3 or 0.1%% of the range"),
-            arg("--tune", choices=list(media.module("picture").MODELS),
-                help="whose judgement counts; default eyes, with --target-psnr psnr"),
-            arg("--model", metavar="NAME|DIR",
-                help="instead of what --tune chooses; graphics too are coded by it"),
-            arg("--measure", action="store_true", help="decode again; report PSNR, SSIMULACRA2"),
-            arg("--strip", action="store_true",
-                help="without EXIF, XMP and resolution; colour profile and orientation stay"),
-            arg("--exact-alpha", action="store_true",
-                help="code the colours of invisible pixels as they are"),
-            *shared, deep, pixels]),
+            *_for_compressing(), out, *shared, deep, pixels]),
         commands.decompress: (".tfci files to pictures (PNG unless -o or --to says otherwise), "
                               "clips, volumes and signals.", [
             arg("inputs", nargs="+", metavar="FILE", help=".tfci file, folder, or - for stdin"),
@@ -208,6 +182,37 @@ def _for_files() -> dict:
         commands.verify: ("Check every checksum and decode to symbols.",
                           [several, extra, as_json, quiet, deep, pixels]),
     }
+
+
+def _for_compressing() -> list:
+    arg = _option
+    return [
+        arg("inputs", nargs="+", metavar="INPUT",
+            help="picture, clip (MP4, MKV, ...), volume (NIfTI, DICOM, .npy, TIFF stack), "
+                 "signal (WAV, FLAC, AIFF), folder (one that holds a DICOM series is a "
+                 "volume), or - for stdin"),
+        arg("-q", "--quality", type=arguments.quality, metavar="1..100", help="default 75"),
+        arg("--target-size", type=arguments.size, metavar="BYTES",
+            help="the most, as 200K (thousands), 1.5M, 64Ki"),
+        arg("--target-bpp", type=arguments.amount, metavar="BPP",
+            help="bits per pixel; the most"),
+        arg("--target-bitrate", type=arguments.size, metavar="BITS",
+            help="of a clip, a second, as 2M; the most"),
+        arg("--target-psnr", type=arguments.amount, metavar="DB", help="the least"),
+        arg("--target-ssimulacra2", type=arguments.amount, metavar="SCORE",
+            help="the least; 70 is high quality, 90 hard to tell apart"),
+        arg("--lossless", action="store_true", help="every sample comes back as it was"),
+        arg("--max-error", type=arguments.error, metavar="E",
+            help="no sample is off by more than E, as 2, 1e-3 or 0.1%% of the range"),
+        arg("--tune", choices=list(media.module("picture").MODELS),
+            help="whose judgement counts; default eyes, with --target-psnr psnr"),
+        arg("--model", metavar="NAME|DIR",
+            help="instead of what --tune chooses; graphics too are coded by it"),
+        arg("--measure", action="store_true", help="decode again; report PSNR, SSIMULACRA2"),
+        arg("--strip", action="store_true",
+            help="without EXIF, XMP and resolution; colour profile and orientation stay"),
+        arg("--exact-alpha", action="store_true",
+            help="code the colours of invisible pixels as they are")]
 
 
 def _for_models_and_measuring() -> dict:

@@ -8,9 +8,8 @@ import math
 import numpy as np
 from PIL import Image, PngImagePlugin
 
-from codec import bitstream
+from codec import bitstream, lossless_webp
 from codec.bitstream import Section
-from codec.media import picture_webp
 from codec.models.errors import CodecError
 
 _ROWS = 1 << 22             # pixels that are filled at once
@@ -65,7 +64,7 @@ def pack_alpha(alpha: np.ndarray) -> Section:
     """alpha uint8 [H, W] -> its section, lossless: a WebP, or a PNG where that is no larger."""
     out = io.BytesIO()
     Image.fromarray(alpha).save(out, "PNG", optimize=True)
-    webp = picture_webp.packed(alpha[..., None], out.tell(), math.inf)
+    webp = lossless_webp.packed(alpha[..., None], out.tell(), math.inf)
     if webp is not None and len(webp) < out.tell():
         return Section(bitstream.ALPHA_WEBP, webp)
     return Section(bitstream.ALPHA, out.getvalue())
@@ -78,7 +77,7 @@ def unpack_alpha(extras: dict[str, bytes], width: int, height: int) -> np.ndarra
         return None
     try:
         if bitstream.ALPHA not in extras:
-            return picture_webp.unpacked(extras[bitstream.ALPHA_WEBP], (height, width), 1)[..., 0]
+            return lossless_webp.unpacked(extras[bitstream.ALPHA_WEBP], (height, width), 1)[..., 0]
         image = PngImagePlugin.PngImageFile(io.BytesIO(extras[bitstream.ALPHA]))
         if image.mode == "L" and image.size == (width, height) and (
                 bitstream.ALPHA_WEBP not in extras):

@@ -25,10 +25,10 @@ from typing import Any
 
 import numpy as np
 
-from codec import bitstream, windows
+from codec import bitstream, lossless_webp, windows
 from codec.bitstream import Header, Section
 from codec.engines import Engine
-from codec.media import picture_exact, picture_webp
+from codec.media import picture_exact
 from codec.media.picture_file import Picture
 from codec.media.picture_metrics import METRICS
 from codec.models.errors import CodecError
@@ -109,7 +109,7 @@ def _cheapest(picture: Picture) -> tuple[float, Picture]:
         replace(picture, pixels=picture.hidden),
         replace(picture, pixels=picture.hidden * (picture.alpha > 0)[..., None])]
     area = windows.whole(picture.pixels.shape[:2])
-    guesses = [picture_webp.guess(picture_exact.planes_of(each, area)) for each in kept]
+    guesses = [lossless_webp.guess(picture_exact.planes_of(each, area)) for each in kept]
     return min(zip(guesses, kept), key=lambda pair: pair[0])
 
 

@@ -14,11 +14,11 @@ from types import ModuleType
 
 import numpy as np
 
-from codec import bitstream, exact, exact_tiles, parallel, windows
+from codec import bitstream, exact, exact_tiles, lossless_webp, parallel, windows
 from codec.bitstream import Header, Section
 from codec.engines import Engine
 from codec.exact_tiles import LUMA, OWN, WEBP, Bound
-from codec.media import picture_luma, picture_webp
+from codec.media import picture_luma
 from codec.media.picture_file import Picture
 from codec.models.errors import CodecError
 from codec.rate_control import bound_of
@@ -48,14 +48,14 @@ def compress(picture: Picture, wanted: float | str, extras: list[Section], engin
     bound, tiles = _bound(picture, Bound(max_error, depth, picture.channels, OWN), header, engine)
     lossless = bound.max_error == 0
     whole = planes_of(picture, windows.whole(shape)) if lossless and depth == 8 else None
-    webp = None if whole is None else picture_webp.of_graphic(whole)
+    webp = None if whole is None else lossless_webp.of_graphic(whole)
     if webp is None:
         boxes, first = _boxes(shape), _first(shape)
         tiles = tiles or _coded(picture, first, header, bound, engine)
         if whole is not None:
             seen = sum(math.prod(s.stop - s.start for s in box) for _, box in first)
             about = sum(map(len, tiles.values())) * header.size / seen
-            webp = picture_webp.packed(whole, about)
+            webp = lossless_webp.packed(whole, about)
         if webp is None or len(webp) * HOPELESS > about:
             left = [tile for tile in boxes if tile[0] not in tiles]
             tiles |= _coded(picture, left, header, bound, engine)
@@ -121,7 +121,7 @@ def decompress(header: Header, sections: Iterable[Section], engine: Engine, area
     out: np.ndarray = np.empty([*(s.stop - s.start for s in area), bound.channels],
                                np.uint8 if bound.depth == 8 else np.uint16)
     if webp:
-        whole = picture_webp.unpacked(unit.tiles[0][4:], header.shape, bound.channels)
+        whole = lossless_webp.unpacked(unit.tiles[0][4:], header.shape, bound.channels)
         exact_tiles.check(header, bound, 0, whole, unit.tiles[0])
         return whole[area]
 

@@ -192,8 +192,7 @@ def decompress(header: Header, sections: Iterable[Section], engine: Engine,
                 continue
             try:
                 found = video_group.decode(
-                    data, len(place), (*size, 3), header.quality, engine,
-                    _crc(header, place.start),
+                    data, len(place), (*size, 3), engine, _crc(header, place.start),
                     range(shared.start - place.start, shared.stop - place.start))
             except CodecError:
                 if lost is None:
@@ -217,7 +216,7 @@ def _wanted(clip: Clip, part: tuple[int, ...] | Seconds | None) -> range:
     """
     count = clip.shape[0]
     if isinstance(part, Seconds):
-        found = [i for i in range(count) if part.start <= clip.time(i) < part.end]
+        found = [i for i in range(count) if part.start <= float(clip.time(i)) < part.end]
         if not found:
             raise CodecError(f"no frame is shown from {part.start:g} to {part.end:g} s; the clip "
                              f"lasts {clip.seconds:g} s", "usage")

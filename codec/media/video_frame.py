@@ -9,19 +9,63 @@ from __future__ import annotations
 
 import numpy as np
 
-from codec import latents, windows
+from codec import latents, lossless_webp, windows
 from codec.engines import Engine
+from codec.models.errors import CodecError
 from codec.models.zoo import InstalledModel
 
 MIDDLE = 128
+BY_LATENTS, EXACT = 0, 1        # how a key picture is coded: its first byte
+FOLLOW = 4                      # frames that an error of a key picture counts for
 WINDOW = 48                     # cells a window of the transforms spans, each way
+
+
+def encode_key(pixels: np.ndarray, quality: float, engine: Engine, crc: int, frames: int
+               ) -> tuple[bytes, np.ndarray]:
+    """A key picture uint8 [H, W, 3], the first of so many frames -> its bytes, and what a decoder
+    will show. engine: of pictures; crc: what the digest goes on from. A drawn one, as of a screen,
+    is kept as it is where that is better: others follow from it."""
+    data, shown = encode(pixels, None, quality, engine, crc)
+    worth = engine.model.lmbda(quality) * _squared(pixels, shown) / 3 / 8
+    most = len(data) + worth * min(frames, FOLLOW)
+    exact = lossless_webp.packed(pixels, most)
+    if exact is not None and len(exact) < most:
+        return bytes([EXACT]) + exact, pixels
+    return bytes([BY_LATENTS]) + data, shown
+
+
+def decode_key(data: bytes, shape: tuple[int, ...], quality: float, engine: Engine, crc: int
+               ) -> np.ndarray:
+    """The key picture uint8 [H, W, 3] of its bytes.
+
+    Raises:
+        CodecError: if they do not decode to what was written.
+    """
+    if data[:1] == bytes([EXACT]):
+        return lossless_webp.unpacked(data[1:], shape[:2], 3)
+    _check_kind(data)
+    return decode(data[1:], None, shape, quality, engine, crc)
+
+
+def key_symbols(data: bytes, shape: tuple[int, ...], model: InstalledModel, crc: int
+                ) -> np.ndarray:
+    """Of a key picture as of others, or its samples if it is exact."""
+    if data[:1] == bytes([EXACT]):
+        return lossless_webp.unpacked(data[1:], shape, 3)
+    _check_kind(data)
+    return symbols(data[1:], shape, model, crc)
+
+
+def _check_kind(data: bytes) -> None:
+    if data[:1] != bytes([BY_LATENTS]) or len(data) == 1:
+        raise CodecError("damaged: a key picture is coded in no known way", "damaged")
 
 
 def encode(pixels: np.ndarray, prediction: np.ndarray | None, quality: float, engine: Engine,
            crc: int) -> tuple[bytes, np.ndarray]:
     """A frame uint8 [H, W, 3] -> its bytes, and what a decoder will show; prediction: of the same
-    shape, or None for a key picture, which takes an engine of its own; crc: what the digest goes on
-    from."""
+    shape, or None for a key picture, which takes an engine of pictures; crc: what the digest goes
+    on from."""
     model, target = engine.model, pixels if prediction is None else residual(pixels, prediction)
     grid = windows.cells(target.shape[:2], model.config.cell)
     padded = _padded(target, grid, engine)

@@ -11,6 +11,7 @@ import hashlib
 import struct
 import zlib
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from itertools import chain, pairwise
 from typing import NamedTuple
 
@@ -27,9 +28,8 @@ from codec.models.errors import CodecError
 
 SPAN = 4                    # frames from one picture of the lowest level to the next
 SPANS = 1, 2, 4, 8, 16, 32
-BELOW = 6, 14, 20, 24       # how far the quality of a level is below that of the key picture
-
-
+BELOW = 6.0, 14.0, 20.0     # how far the quality of a level is below that of the key picture
+QUALITY_UNIT = 256          # qualities are stored in 1/256
 Tell = Callable[[np.ndarray, np.ndarray, float], None]
 
 
@@ -40,30 +40,68 @@ class Place(NamedTuple):
     references: list[int]
     level: int
 
-    def quality(self, of_key: float) -> float:
-        """Its quality, by that of the key picture."""
-        if not self.references:
-            return of_key
-        return max(1.0, of_key - BELOW[min(self.level, len(BELOW) - 1)])
 
+class Plan(NamedTuple):
+    """What a group begins with: the quality 1..100 of its key picture, frames from one picture of
+    the lowest level to the next, and how far below it the quality of each level is.
 
-def order(count: int, span: int) -> list[list[Place]]:
-    """Frames of a group, a list for those that do not need each other: a key picture, every `span`
-    frames and at the end one from that before it, then those halfway between two.
-
-    >>> [[place[:2] for place in level] for level in order(5, 4)]
-    [[(0, [])], [(4, [0])], [(2, [0, 4])], [(1, [0, 2]), (3, [2, 4])]]
+    >>> plan = Plan(50.0, 4, (6.0, 14.0, 20.0))
+    >>> [plan.quality_of(Place(4, [0], 0)), plan.quality_of(Place(1, [0, 2], 2))]
+    [44.0, 30.0]
+    >>> Plan.unpack(plan.pack(), 0) == (plan, 9)
+    True
     """
-    low = sorted({*range(0, count, span), count - 1})
-    out = [[Place(0, [], 0)]] + [[Place(b, [a], 0)] for a, b in pairwise(low)]
-    gaps, level = list(pairwise(low)), 1
-    while gaps := [(a, b) for a, b in gaps if b - a > 1]:
-        places = [Place((a + b) // 2, [a, b], level) for a, b in gaps]
-        out.append(places)
-        gaps = [gap for place in places for gap in zip(
-            [place.references[0], place.frame], [place.frame, place.references[1]])]
-        level += 1
-    return out
+
+    quality: float
+    span: int
+    below: tuple[float, ...]
+
+    def pack(self) -> bytes:
+        return varint(self.span) + struct.pack(f"<{1 + len(self.below)}H", *(
+            round(QUALITY_UNIT * number) for number in (self.quality, *self.below)))
+
+    @classmethod
+    def unpack(cls, data: bytes, at: int) -> tuple[Plan, int]:
+        """The plan, and where it ends; ValueError or IndexError if it cannot be."""
+        span, at = read_varint(data, at)
+        levels = 1 + SPANS.index(span)
+        end = at + 2 + 2 * levels
+        if len(data) < end:
+            raise IndexError
+        quality, *below = (n / QUALITY_UNIT
+                           for n in struct.unpack_from(f"<{1 + levels}H", data, at))
+        if not 1 <= quality <= 100:
+            raise ValueError
+        return cls(quality, span, tuple(below)), end
+
+    def quality_of(self, place: Place) -> float:
+        """The quality of a frame."""
+        return max(1.0, self.quality - self.below[place.level]) if place.references else (
+            self.quality)
+
+    def order(self, count: int) -> list[list[Place]]:
+        """So many frames, a list for those that do not need each other: a key picture, every `span`
+        frames and at the end one from that before it, and those halfway between two.
+
+        >>> plan = Plan(50.0, 4, (6.0, 14.0, 20.0))
+        >>> [[place[:2] for place in places] for places in plan.order(6)]
+        [[(0, [])], [(4, [0])], [(2, [0, 4]), (5, [4])], [(1, [0, 2]), (3, [2, 4])]]
+        """
+        low = sorted({*range(0, count, self.span), count - 1})
+        places = [Place(0, [], 0), *(Place(b, [a], 0) for a, b in pairwise(low))]
+        gaps, level = list(pairwise(low)), 1
+        while gaps := [(a, b) for a, b in gaps if b - a > 1]:
+            halves = [Place((a + b) // 2, [a, b], level) for a, b in gaps]
+            places += halves
+            gaps = [gap for (middle, (a, b), _) in halves for gap in ((a, middle), (middle, b))]
+            level += 1
+        after: dict[int, int] = {}
+        for place in places:
+            after[place.frame] = 1 + max((after[r] for r in place.references), default=-1)
+        waves: list[list[Place]] = [[] for _ in range(1 + max(after.values()))]
+        for place in sorted(places):
+            waves[after[place.frame]].append(place)
+        return waves
 
 
 # ---- encode
@@ -77,12 +115,13 @@ def encode(frames: list[np.ndarray], quality: float, engine: Engine, crc: int,
     decoded: dict[int, np.ndarray] = {}
     known: dict[tuple[int, int], np.ndarray] = {}
     coder, payloads = Coder(video_motion.CONTEXTS), []
+    plan = Plan(quality, SPAN, BELOW)
 
     def code(place: Place) -> tuple:
         frame, references, _ = place
-        own, start = place.quality(quality), _start(place, crc)
+        own, start = plan.quality_of(place), _start(place, crc)
         if not references:
-            return None, *video_frame.encode(frames[frame], None, own, _key(engine), start)
+            return None, *video_frame.encode_key(frames[0], own, _key(engine), start, len(frames))
         motion = video_search.search(
             frames[frame], originals[frame], [originals[r] for r in references],
             [decoded[r] for r in references], bases(known, frame, references),
@@ -92,7 +131,7 @@ def encode(frames: list[np.ndarray], quality: float, engine: Engine, crc: int,
             tell(video_frame.residual(frames[frame], prediction), prediction, own)
         return motion, *video_frame.encode(frames[frame], prediction, own, engine, start)
 
-    for places in order(len(frames), SPAN):
+    for places in plan.order(len(frames)):
         found = list(parallel.in_order(code, places, engine.threads))
         for place, (motion, payload, shown) in zip(places, found):
             decoded[place.frame] = shown
@@ -102,7 +141,8 @@ def encode(frames: list[np.ndarray], quality: float, engine: Engine, crc: int,
                 known |= {(place.frame, r): f for r, f in zip(place.references, motion.fields)}
     motions = coder.finish()
     parts = [varint(len(part)) + part for part in (motions, *payloads)]
-    return varint(SPAN) + b"".join(parts), [decoded[i] for i in range(len(frames))]
+    head = plan.pack()
+    return head + _digest(head + motions, crc) + b"".join(parts), [decoded[i] for i in range(len(frames))]
 
 
 def _write_motion(coder: Coder, motion) -> None:
@@ -116,29 +156,30 @@ def _write_motion(coder: Coder, motion) -> None:
 
 # ---- decode
 
-def decode(data: bytes, count: int, shape: tuple[int, ...], quality: float, engine: Engine,
-           crc: int, wanted: range | None = None) -> dict[int, np.ndarray]:
+def decode(data: bytes, count: int, shape: tuple[int, ...], engine: Engine, crc: int,
+           wanted: range | None = None) -> dict[int, np.ndarray]:
     """The frames of a group of so many, each uint8 [H, W, 3]: those that are wanted, by their
     numbers, or all.
 
     Raises:
         CodecError: if they do not decode to what was written.
     """
-    levels, motions, payloads = _apart(data, count)
-    fields = _read_motions(motions, levels, shape)
-    needed = _needed(levels, wanted or range(count))
-    by_frame = dict(zip((place.frame for place in chain(*levels)), payloads))
+    plan, motions, payloads = _apart(data, count, crc)
+    waves = plan.order(count)
+    fields = _read_motions(motions, waves, shape)
+    needed = _needed(waves, wanted or range(count))
+    by_frame = dict(zip((place.frame for place in chain(*waves)), payloads))
     decoded: dict[int, np.ndarray] = {}
 
     def frame(place: Place) -> np.ndarray:
         number, references, _ = place
-        own, start = place.quality(quality), _start(place, crc)
+        own, start = plan.quality_of(place), _start(place, crc)
         if not references:
-            return video_frame.decode(by_frame[number], None, shape, own, _key(engine), start)
+            return video_frame.decode_key(by_frame[number], shape, own, _key(engine), start)
         prediction = predict([decoded[r] for r in references], *fields[number])
         return video_frame.decode(by_frame[number], prediction, shape, own, engine, start)
 
-    for places in levels:
+    for places in waves:
         places = [place for place in places if place.frame in needed]
         shown = list(parallel.in_order(frame, places, engine.threads)) if places else []
         decoded |= {place.frame: pixels for place, pixels in zip(places, shown)}
@@ -146,14 +187,16 @@ def decode(data: bytes, count: int, shape: tuple[int, ...], quality: float, engi
 
 
 def digest(groups: Iterable[tuple[bytes, range, int]], header: Header, engine: Engine) -> dict:
-    """{"symbols": how many latents, "sha256": of all of them as little-endian int32, in the order
-    of coding}. groups: the bytes of each, its frames, and what its digests go on from."""
+    """{"symbols": how many latents, or samples of exact key pictures, "sha256": of all of them as
+    little-endian int32, in the order of coding}. groups: the bytes of each, its frames, and what
+    its digests go on from."""
     sha256, count = hashlib.sha256(), 0
     for data, frames, crc in groups:
-        levels, _, payloads = _apart(data, len(frames))
-        for place, payload in zip(chain(*levels), payloads):
-            model = engine.model if place.references else _key(engine).model
-            symbols = video_frame.symbols(payload, header.shape[1:], model, _start(place, crc))
+        plan, _, payloads = _apart(data, len(frames), crc)
+        for place, payload in zip(chain(*plan.order(len(frames))), payloads):
+            find, model = ((video_frame.symbols, engine.model) if place.references else
+                           (video_frame.key_symbols, _key(engine).model))
+            symbols = find(payload, header.shape[1:], model, _start(place, crc))
             sha256.update(np.ascontiguousarray(symbols, "<i4").data)
             count += symbols.size
     return {"symbols": count, "sha256": sha256.hexdigest()}
@@ -175,40 +218,50 @@ def _start(place: Place, crc: int) -> int:
     return zlib.crc32(struct.pack("<I", place.frame), crc)
 
 
-def _needed(levels: list[list[Place]], wanted: range) -> set[int]:
+def _needed(waves: list[list[Place]], wanted: range) -> set[int]:
     """The frames that it takes to decode those that are wanted."""
     needed = set(wanted)
-    for places in reversed(levels):
+    for places in reversed(waves):
         for place in places:
             if place.frame in needed:
                 needed |= set(place.references)
     return needed
 
 
-def _apart(data: bytes, count: int) -> tuple[list[list[Place]], bytes, list[bytes]]:
-    """The order of so many frames, the bytes of all motion, and those of each frame."""
-    parts, at, span = list[bytes](), 0, 0
-    try:
-        span, at = read_varint(data, at)
+def _digest(data: bytes, crc: int) -> bytes:
+    return struct.pack("<H", zlib.crc32(data, crc) & 0xFFFF)
+
+
+def _apart(data: bytes, count: int, crc: int) -> tuple[Plan, bytes, list[bytes]]:
+    """The plan of so many frames, the bytes of all motion, and those of each frame in the order of
+    coding.
+
+    Raises:
+        CodecError: if they are not that.
+    """
+    parts, at = list[bytes](), -1
+    with suppress(IndexError, ValueError):
+        plan, begin = Plan.unpack(data, 0)
+        at = begin + 2
         for _ in range(count + 1):
             length, at = read_varint(data, at)
             parts.append(data[at:at + length])
             at += length
-    except IndexError:
-        at = -1
-    if at != len(data) or span not in SPANS:
+    if at != len(data) or len(parts) <= count:
         raise CodecError("cut short or damaged: a group of frames has other lengths than it says",
                          "damaged")
-    return order(count, span), parts[0], parts[1:]
+    if data[begin:begin + 2] != _digest(data[:begin] + parts[0], crc):
+        raise CodecError("damaged: motion differs from what was written", "damaged")
+    return plan, parts[0], parts[1:]
 
 
-def _read_motions(data: bytes, levels: list[list[Place]], shape: tuple[int, ...]
+def _read_motions(data: bytes, waves: list[list[Place]], shape: tuple[int, ...]
                   ) -> dict[int, tuple[list[np.ndarray], np.ndarray | None]]:
     """Fields and choices of each frame that is predicted."""
     coder, out = Coder(video_motion.CONTEXTS, data), {}
     known: dict[tuple[int, int], np.ndarray] = {}
     height, width = shape[:2]
-    for place in filter(lambda place: place.references, chain(*levels)):
+    for place in filter(lambda place: place.references, chain(*waves)):
         suggested, fields = bases(known, place.frame, place.references), list[np.ndarray]()
         guessed = video_motion.code_flag(coder) and suggested is not None
         corrections = [[np.zeros(grid, np.int64) for grid in video_motion.shapes(height, width)]

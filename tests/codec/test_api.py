@@ -129,12 +129,13 @@ def test_verify_sees_every_symbol(blob):
 
 
 def test_installed_models_are_what_their_files_say():
-    exact, signals, volumes, photo, eyes = codec.installed_models()
+    exact, signals, volumes, photo, eyes, video = codec.installed_models()
     assert (exact["name"], exact["media"]) == ("exact", "picture")
     assert (signals["name"], signals["media"]) == ("exact-signal", "signal")
     assert (volumes["name"], volumes["media"]) == ("exact-volume", "volume")
     assert (photo["name"], photo["media"]) == ("photo", "picture")
     assert (eyes["name"], eyes["media"]) == ("photo-eyes", "picture")
+    assert (video["name"], video["media"]) == ("video", "video")
     assert codec.find_model("photo").info == photo
 
 

@@ -95,8 +95,11 @@ def test_a_header_that_makes_no_sense_is_refused(payload):
 def test_a_header_says_what_it_is_of():
     gray = Header(1, (2100, 1025), 1024, 75.25, b"abcd", "m")
     assert Header.unpack(gray.pack()) == gray
-    assert gray.medium == ("picture", "gray", 2, 1, False)
-    assert (gray.size, gray.tiles) == (2100 * 1025, 3 * 2)
+    assert gray.medium == ("picture", "gray", 2, 1, False, False)
+    assert (gray.size, gray.tiles, gray.at_once) == (2100 * 1025, 3 * 2, (2100, 1025))
+    clip = Header(2, (90, 480, 720), bitstream.WHOLE, 40.0, b"abcd", "m")
+    assert Header.unpack(clip.pack()) == clip and clip.medium.coded == "G"
+    assert (clip.size, clip.tiles, clip.at_once) == (90 * 480 * 720, 1, (480, 720))
 
 
 @pytest.mark.parametrize("most", [1, 3, 64, 1 << 20])

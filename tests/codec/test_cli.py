@@ -130,12 +130,12 @@ def test_wrong_usage_is_status_2(command, args):
 def test_unknown_models_and_configs(command, picture, tmp_path):
     status, _, err = command("compress", picture, "--model", "nope")
     assert status == 1 and err == ("codec: error: model 'nope' is not installed; installed: "
-                                   "exact, exact-signal, exact-volume, photo, photo-eyes\n")
+                                   "exact, exact-signal, exact-volume, photo, photo-eyes, video\n")
     status, _, err = command("train", tmp_path, "--config", "nope", "--out", tmp_path / "t")
     assert status == 1 and err == ("codec: error: config 'nope' is not known; known: "
                                    "exact, exact-signal, exact-volume, factorized, hyperprior, "
                                    "mean-scale, "
-                                   "photo, photo-eyes\n")
+                                   "photo, photo-eyes, video\n")
 
 
 def test_measuring_keeps_to_the_threads_too(command, picture, monkeypatch):
@@ -164,7 +164,7 @@ def test_training_begins_with_an_installed_model_or_not_at_all(command, tmp_path
     status, out, err = command("train", tmp_path, "--start", "nope", "--out", tmp_path / "t")
     assert (status, out) == (1, "") and not (tmp_path / "t").exists()
     assert err == ("codec: error: model 'nope' is not installed; installed: exact, "
-                   "exact-signal, exact-volume, photo, photo-eyes\n")
+                   "exact-signal, exact-volume, photo, photo-eyes, video\n")
     assert "unexpected" not in err
 
 
@@ -176,7 +176,7 @@ def test_info_verify_models(command, picture):
     assert json.loads(command("verify", f"{picture}.tfci", "--json")[1])["symbols"] == 5 * 7 * 384
     listed = json.loads(command("models", "--json")[1])
     assert [m["name"] for m in listed] == ["exact", "exact-signal", "exact-volume", "photo",
-                                           "photo-eyes"]
+                                           "photo-eyes", "video"]
     costs = {m["name"]: m["kmac_per_pixel"]["decode"] for m in listed}
     assert 5 < costs["photo"] == costs["photo-eyes"] < 25 and 2 < costs["exact-volume"] < 3
     assert "photo" in command("models")[1]

@@ -9,7 +9,8 @@ from PIL import Image, ImageDraw
 from skimage import data
 
 import codec
-from codec.media import picture_choice, picture_webp
+from codec import lossless_webp
+from codec.media import picture_choice
 
 LOSSLESS = {"lossless": True, "max_error": 0, "coder": "WebP"}
 
@@ -145,17 +146,17 @@ def test_pillow_sees_such_files(art):
 def test_a_size_is_told_before_it_is_known(photo, text):
     for pixels, low, high in (photo, 0.8, 1.6), (data.astronaut(), 0.8, 1.6), (
             np.tile(text, (3, 3, 1)), 0.5, 60):
-        size = len(picture_webp.packed(pixels, 1e9) or b"")
-        assert low * size < picture_webp.guess(pixels) < high * size
+        size = len(lossless_webp.packed(pixels, 1e9) or b"")
+        assert low * size < lossless_webp.guess(pixels) < high * size
 
 
 def test_webps_of_another_size_take_no_memory(art):
-    data = picture_webp.packed(art, 1e9)
-    assert (picture_webp.unpacked(data, (64, 96), 3) == art).all()
+    data = lossless_webp.packed(art, 1e9)
+    assert (lossless_webp.unpacked(data, (64, 96), 3) == art).all()
     for wrong in (data[:21] + b"\xff\xff\xff\x0f" + data[25:], data[:60], b"", data[:12] + b"VP8X"
                   + data[16:]):
         with pytest.raises(codec.CodecError, match="do not decode"):
-            picture_webp.unpacked(wrong, (64, 96), 3)
+            lossless_webp.unpacked(wrong, (64, 96), 3)
 
 
 def test_webps_decode_under_an_applications_limit(art, monkeypatch):
