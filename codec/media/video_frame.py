@@ -16,7 +16,7 @@ from codec.models.zoo import InstalledModel
 
 MIDDLE = 128
 BY_LATENTS, EXACT = 0, 1        # how a key picture is coded: its first byte
-FOLLOW = 4                      # frames that an error of a key picture counts for
+FOLLOW = 8                      # frames that an error of a key picture counts for
 WINDOW = 48                     # cells a window of the transforms spans, each way
 
 
@@ -28,7 +28,7 @@ def encode_key(pixels: np.ndarray, quality: float, engine: Engine, crc: int, fra
     data, shown = encode(pixels, None, quality, engine, crc)
     worth = engine.model.lmbda(quality) * _squared(pixels, shown) / 3 / 8
     most = len(data) + worth * min(frames, FOLLOW)
-    exact = lossless_webp.packed(pixels, most)
+    exact = lossless_webp.packed(pixels, most, lossless_webp.UP_TO)
     if exact is not None and len(exact) < most:
         return bytes([EXACT]) + exact, pixels
     return bytes([BY_LATENTS]) + data, shown
@@ -41,7 +41,7 @@ def decode_key(data: bytes, shape: tuple[int, ...], quality: float, engine: Engi
     Raises:
         CodecError: if they do not decode to what was written.
     """
-    if data[:1] == bytes([EXACT]):
+    if is_drawn(data):
         return lossless_webp.unpacked(data[1:], shape[:2], 3)
     _check_kind(data)
     return decode(data[1:], None, shape, quality, engine, crc)
@@ -50,10 +50,15 @@ def decode_key(data: bytes, shape: tuple[int, ...], quality: float, engine: Engi
 def key_symbols(data: bytes, shape: tuple[int, ...], model: InstalledModel, crc: int
                 ) -> np.ndarray:
     """Of a key picture as of others, or its samples if it is exact."""
-    if data[:1] == bytes([EXACT]):
+    if is_drawn(data):
         return lossless_webp.unpacked(data[1:], shape, 3)
     _check_kind(data)
     return symbols(data[1:], shape, model, crc)
+
+
+def is_drawn(data: bytes) -> bool:
+    """Whether the bytes of a key picture are those of a drawn one."""
+    return data[:1] == bytes([EXACT])
 
 
 def _check_kind(data: bytes) -> None:

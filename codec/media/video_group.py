@@ -115,7 +115,7 @@ def encode(frames: list[np.ndarray], quality: float, engine: Engine, crc: int,
     decoded: dict[int, np.ndarray] = {}
     known: dict[tuple[int, int], np.ndarray] = {}
     coder, payloads = Coder(video_motion.CONTEXTS), []
-    plan = Plan(quality, SPAN, BELOW)
+    plan, drawn = Plan(quality, SPAN, BELOW), False
 
     def code(place: Place) -> tuple:
         frame, references, _ = place
@@ -125,8 +125,8 @@ def encode(frames: list[np.ndarray], quality: float, engine: Engine, crc: int,
         motion = video_search.search(
             frames[frame], originals[frame], [originals[r] for r in references],
             [decoded[r] for r in references], bases(known, frame, references),
-            engine.model.lmbda(own))
-        prediction = predict([decoded[r] for r in references], motion.fields, motion.choices)
+            engine.model.lmbda(own), drawn)
+        prediction = predict([decoded[r] for r in references], motion.fields, motion.choices, drawn)
         if tell:
             tell(video_frame.residual(frames[frame], prediction), prediction, own)
         return motion, *video_frame.encode(frames[frame], prediction, own, engine, start)
@@ -136,13 +136,15 @@ def encode(frames: list[np.ndarray], quality: float, engine: Engine, crc: int,
         for place, (motion, payload, shown) in zip(places, found):
             decoded[place.frame] = shown
             payloads.append(payload)
+            drawn = drawn or (not motion and video_frame.is_drawn(payload))
             if motion:
                 _write_motion(coder, motion)
                 known |= {(place.frame, r): f for r, f in zip(place.references, motion.fields)}
     motions = coder.finish()
     parts = [varint(len(part)) + part for part in (motions, *payloads)]
     head = plan.pack()
-    return head + _digest(head + motions, crc) + b"".join(parts), [decoded[i] for i in range(len(frames))]
+    return head + _digest(head + motions, crc) + b"".join(parts), [
+        decoded[i] for i in range(len(frames))]
 
 
 def _write_motion(coder: Coder, motion) -> None:
@@ -170,13 +172,14 @@ def decode(data: bytes, count: int, shape: tuple[int, ...], engine: Engine, crc:
     needed = _needed(waves, wanted or range(count))
     by_frame = dict(zip((place.frame for place in chain(*waves)), payloads))
     decoded: dict[int, np.ndarray] = {}
+    drawn = video_frame.is_drawn(payloads[0])
 
     def frame(place: Place) -> np.ndarray:
         number, references, _ = place
         own, start = plan.quality_of(place), _start(place, crc)
         if not references:
             return video_frame.decode_key(by_frame[number], shape, own, _key(engine), start)
-        prediction = predict([decoded[r] for r in references], *fields[number])
+        prediction = predict([decoded[r] for r in references], *fields[number], drawn)
         return video_frame.decode(by_frame[number], prediction, shape, own, engine, start)
 
     for places in waves:

@@ -12,19 +12,19 @@ FIELD, CHOICE = 8, 16
 
 
 @jit
-def predict(first, second, field, other, weights, taps):
+def predict(first, second, field, other, weights, taps, drawn):
     """weights [rows, columns] of the first reference, in 1/64; [1, 1] of 64: it is alone."""
     height, width, _ = first.shape
     out, sums = np.empty((height, width, 3), np.uint8), np.empty((2, 3), np.int64)
     both = weights.min() < 64
     for y in range(height):
         for x in range(width):
-            weight = between(weights, y, x, CHOICE) if weights.size > 1 else weights[0, 0] * 1024
+            weight = between(weights, y, x, CHOICE, drawn)
             for i in range(2 if both else 1):
                 if i == 0:
-                    warp(first, field, y, x, taps, sums[0])
+                    warp(first, field, y, x, taps, drawn, sums[0])
                 else:
-                    warp(second, other, y, x, taps, sums[1])
+                    warp(second, other, y, x, taps, drawn, sums[1])
             for c in range(3):
                 total = sums[0, c] * weight
                 if both:
@@ -34,8 +34,10 @@ def predict(first, second, field, other, weights, taps):
 
 
 @jit
-def between(grid, y, x, side):
+def between(grid, y, x, side, drawn):
     rows, columns = grid.shape
+    if drawn or rows + columns == 2:
+        return grid[min(y // side, rows - 1), min(x // side, columns - 1)] * 4 * side * side
     place, across = 2 * y + 1 - side, 2 * x + 1 - side
     top, left = place // (2 * side), across // (2 * side)
     down, right = place - 2 * side * top, across - 2 * side * left
@@ -47,11 +49,11 @@ def between(grid, y, x, side):
 
 
 @jit
-def warp(reference, field, y, x, taps, sums):
+def warp(reference, field, y, x, taps, drawn, sums):
     """A pixel of a reference as a field moves it, in sixteenths."""
     height, width, _ = reference.shape
-    across = x * 32 + ((between(field[..., 0], y, x, FIELD) + 16) >> 5)
-    down = y * 32 + ((between(field[..., 1], y, x, FIELD) + 16) >> 5)
+    across = x * 32 + ((between(field[..., 0], y, x, FIELD, drawn) + 16) >> 5)
+    down = y * 32 + ((between(field[..., 1], y, x, FIELD, drawn) + 16) >> 5)
     sums[:] = 0
     for i in range(4):
         row = clip((down >> 5) + i - 1, 0, height - 1)

@@ -35,18 +35,19 @@ def _taps() -> np.ndarray:
 TAPS = _taps()
 
 
-def predict(references: list[np.ndarray], fields: list[np.ndarray], choices: np.ndarray | None
-            ) -> np.ndarray:
+def predict(references: list[np.ndarray], fields: list[np.ndarray], choices: np.ndarray | None,
+            drawn: bool = False) -> np.ndarray:
     """uint8 [H, W, 3] of one or two decoded frames uint8 [H, W, 3], the field [rows, columns, 2] to
-    each, and the choice [rows, columns] for each 16x16, if there are two."""
+    each, and the choice [rows, columns] for each 16x16, if there are two. drawn: what moves has
+    straight borders, so that vectors and choices hold for whole cells, and are not interpolated."""
     loops = compiled(references[0].size)
     if loops:
         return loops.predict(references[0], references[-1], fields[0], fields[-1],
-                             WEIGHTS[choices] if choices is not None else _ALL, TAPS)
-    warped = [_warped(r, f) for r, f in zip(references, fields)]
+                             WEIGHTS[choices] if choices is not None else _ALL, TAPS, drawn)
+    warped = [_warped(r, f, drawn) for r, f in zip(references, fields)]
     if choices is None:
         return _rounded(warped[0], 4)
-    weight = between(WEIGHTS[choices][..., None], references[0].shape[:2], CHOICE)
+    weight = between(WEIGHTS[choices][..., None], references[0].shape[:2], CHOICE, drawn)
     return _rounded(warped[0] * weight + warped[1] * (SHARE * 1024 - weight), 20)
 
 
@@ -54,10 +55,14 @@ def _rounded(samples: np.ndarray, bits: int) -> np.ndarray:
     return np.clip((samples + (1 << (bits - 1))) >> bits, 0, 255).astype(np.uint8)
 
 
-def between(grid: np.ndarray, size: tuple[int, ...], side: int) -> np.ndarray:
+def between(grid: np.ndarray, size: tuple[int, ...], side: int, drawn: bool = False) -> np.ndarray:
     """Bilinear interpolation between the middles of cells of side x side pixels, times
-    (2 * side)**2: [rows, columns, C] -> [*size, C], whole numbers."""
+    (2 * side)**2: [rows, columns, C] -> [*size, C], whole numbers; drawn: none, but as many times.
+    """
     for axis, length in enumerate(size):
+        if drawn:
+            grid = grid.take(np.arange(length) // side, axis) * (2 * side)
+            continue
         place = 2 * np.arange(length) + 1 - side
         cell, share = place // (2 * side), place % (2 * side)
         shape = [-1 if i == axis else 1 for i in range(3)]
@@ -67,10 +72,10 @@ def between(grid: np.ndarray, size: tuple[int, ...], side: int) -> np.ndarray:
     return grid
 
 
-def _warped(reference: np.ndarray, field: np.ndarray) -> np.ndarray:
+def _warped(reference: np.ndarray, field: np.ndarray, drawn: bool) -> np.ndarray:
     """A reference as a field moves it, in sixteenths: int32 [H, W, 3], not clipped."""
     height, width, _ = reference.shape
-    moved = (between(field.astype(np.int64), (height, width), FIELD) + 16) >> 5
+    moved = (between(field.astype(np.int64), (height, width), FIELD, drawn) + 16) >> 5
     x = np.arange(width) * STEP + moved[..., 0]
     y = np.arange(height)[:, None] * STEP + moved[..., 1]
     out = np.zeros(reference.shape, np.int32)

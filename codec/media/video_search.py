@@ -70,10 +70,10 @@ def seen(pixels: np.ndarray) -> Frame:
 
 
 def search(pixels: np.ndarray, original: Frame, sources: list[Frame], decoded: list[np.ndarray],
-           bases: list[np.ndarray] | None, lmbda: float) -> Motion:
+           bases: list[np.ndarray] | None, lmbda: float, drawn: bool = False) -> Motion:
     """The motion of a frame uint8 [H, W, 3]; original: the same as `seen`; sources: its references
     as they were, decoded: uint8, as they are decoded; bases: fields that known ones suggest; lmbda:
-    bits a pixel for a squared error."""
+    bits a pixel for a squared error; drawn: see `predict`."""
     grids = video_motion.shapes(*pixels.shape[:2])
     flows = [_flow(original, source)[:grids[-1][0], :grids[-1][1]] for source in sources]
     zero = np.zeros(grids[-1], np.int64)
@@ -83,13 +83,13 @@ def search(pixels: np.ndarray, original: Frame, sources: list[Frame], decoded: l
     for i, (flow, reference) in enumerate(zip(flows, decoded)):
         base = bases[i] if guessed and bases else -fields[0] if i else zero
         frame = seen(reference)
-        found = _corrections(original, frame, base, flow, grids, WORTH * lmbda, other)
+        found = _corrections(original, frame, base, flow, grids, WORTH * lmbda, other, drawn)
         corrections.append(found)
         fields.append(built(base, found))
-        other = _warped(frame, fields[-1], original, 0), _warped(frame, fields[-1], original, 1)
+        other = [_warped(frame, fields[-1], half, drawn) for half in (0, 1)]
     choices = None
     if len(decoded) == 2:
-        choices = _choices(pixels, decoded, fields, CHOICE_WORTH * lmbda)
+        choices = _choices(pixels, decoded, fields, CHOICE_WORTH * lmbda, drawn)
     return Motion(corrections, guessed, choices, fields)
 
 
@@ -116,7 +116,8 @@ def _bits(vectors: np.ndarray) -> np.ndarray:
 
 
 def _corrections(original: Frame, reference: Frame, base: np.ndarray, flow: np.ndarray,
-                 grids: list[tuple[int, int, int]], worth: float, other) -> list[np.ndarray]:
+                 grids: list[tuple[int, int, int]], worth: float, other, drawn: bool
+                 ) -> list[np.ndarray]:
     """Corrections, coarse to fine, of a base towards a flow and beyond, for the least bits and
     error; other: of two references the first, warped, at both sizes: their mean predicts."""
     cv2 = opencv()
@@ -128,7 +129,7 @@ def _corrections(original: Frame, reference: Frame, base: np.ndarray, flow: np.n
             return built(base, [*found[:i], grid, *found[i + 1:]])
 
         def cost(grid: np.ndarray, side=side, shape=shape, half=half, field=field) -> np.ndarray:
-            shown = _warped(reference, field(grid), original, half)
+            shown = _warped(reference, field(grid), half, drawn)
             if other is not None:
                 shown = 0.5 * (shown + other[half])
             error = (original.sizes[half] - shown)**2
@@ -168,16 +169,16 @@ def _tried(cost, start: np.ndarray, target: np.ndarray, everywhere: bool) -> np.
     return best
 
 
-def _warped(reference: Frame, field: np.ndarray, like: Frame, half: int) -> np.ndarray:
+def _warped(reference: Frame, field: np.ndarray, half: int, drawn: bool) -> np.ndarray:
     """Luma of a reference as a field moves it, at whole or half the size: float32."""
     cv2 = opencv()
     source = reference.sizes[half]
     height, width = source.shape
-    rows, columns = (n // FINE for n in like.luma.shape)
+    rows, columns = (n // FINE for n in reference.luma.shape)
     padded = np.pad(field, [(0, rows - field.shape[0]), (0, columns - field.shape[1]), (0, 0)],
                     mode="edge").astype(np.float32)
     moved = cv2.resize(padded * (0.25 / (1 + half)), (width, height),
-                       interpolation=cv2.INTER_LINEAR)
+                       interpolation=cv2.INTER_NEAREST if drawn else cv2.INTER_LINEAR)
     x, y = _mesh(height, width)
     return cv2.remap(source, x + moved[..., 0], y + moved[..., 1],
                      cv2.INTER_LINEAR if half else cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
@@ -190,11 +191,12 @@ def _mesh(height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _choices(pixels: np.ndarray, decoded: list[np.ndarray], fields: list[np.ndarray],
-             worth: float) -> np.ndarray:
+             worth: float, drawn: bool) -> np.ndarray:
     """For each 16x16 what predicts best for its bits: 0 both references, 1 the first, 2 the second.
     """
     cv2 = opencv()
-    first, second = (predict([r], [f], None).astype(np.float32) for r, f in zip(decoded, fields))
+    first, second = (predict([r], [f], None, drawn).astype(np.float32)
+                     for r, f in zip(decoded, fields))
     height, width = pixels.shape[:2]
     rows, columns = -(-height // CHOICE), -(-width // CHOICE)
     costs = []

@@ -31,7 +31,9 @@ def test_compiled_loops_are_the_definition(seed, height, width, reach):
     try:
         for module in (loops, None):
             video_prediction.compiled = lambda _, module=module: module
-            found.append([predict(pair, fields, choices), predict(pair[:1], fields[:1], None)])
+            found.append([predict(pair, fields, choices), predict(pair[:1], fields[:1], None),
+                          predict(pair, fields, choices, drawn=True),
+                          predict(pair[:1], fields[:1], None, drawn=True)])
     finally:
         video_prediction.compiled = before
     assert all((a == b).all() for a, b in zip(*found))
