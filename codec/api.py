@@ -31,6 +31,7 @@ from codec.windows import Seconds
 DEFAULT_QUALITY = 75.0
 DEFAULT_MODEL = next(iter(media.module("picture").MODELS.values()))
 MAX_PIXELS = 1 << 27
+FRAMES_AT_ONCE = 16     # times as many pixels as a picture may have: of a clip in memory
 MOST_TOLD = 8           # boxes that are damaged
 
 
@@ -141,6 +142,8 @@ def decompress(source, *, crop: tuple[int, ...] | Seconds | None = None,
     lost: list[windows.Box] | None = [] if keep_going else None
     value, _ = decompress_in_bands(source, crop=crop, model=model, threads=threads,
                                    max_pixels=max_pixels, engine=engine, lost=lost)
+    if value.medium == "video":             # a few bytes may say that a picture stays for an hour
+        bitstream.check_size(value.shape, FRAMES_AT_ONCE * max_pixels)
     value = value.in_memory()
     return replace(value, notes=[*value.notes, said(lost)]) if lost else value
 

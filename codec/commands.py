@@ -11,6 +11,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -60,6 +61,8 @@ def compress(args) -> None:
         instead = api.instead_of(medium, target, args.model, args.threads)
         sections = _noting(medium.compress(value, target, engine, instead), told)
         first = next(sections)
+        if medium is media.module("video"):
+            sections = _watched(sections, value.shape[0], args, medium.frames_of)
         if args.measure:
             sections = iter(kept := list(sections))
         with files.replacing(job.target, args.force) as file:
@@ -134,6 +137,10 @@ def decompress(args) -> None:
                 file, crop=crop, model=args.model, threads=args.threads,
                 max_pixels=args.max_pixels, engine=args.engine, lost=lost)
         medium = media.of_value(value)
+        if medium is media.module("video"):
+            frames = value.frames
+            value = replace(value, frames=medium.Again(
+                lambda: _watched(iter(frames), value.shape[0], args, lambda _: 1)))
         suffix = args.to or files.suffix(job.target)
         if not suffix and files.is_stream(job.target):
             suffix = medium.DEFAULT_SUFFIX
@@ -317,6 +324,25 @@ def _with_bar(jobs: list[files.Job], args) -> Iterator[files.Job]:
     shown = sys.stdout is not None and sys.stdout.isatty()     # else lines would miss their pipe
     with Progress(console=Console(stderr=True), transient=True, redirect_stdout=shown) as progress:
         yield from progress.track(jobs, description="")
+
+
+def _watched(items: Iterator[Any], frames: int, args, count: Callable[[Any], int]
+             ) -> Iterator[Any]:
+    """The same items, with a bar of the frames that they count for where someone watches."""
+    if args.quiet or sys.stderr is None or not sys.stderr.isatty():
+        yield from items
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
+    with Progress("{task.fields[speed]}", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
+                  console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("", total=frames, speed="")
+        done, start = 0, time.perf_counter()
+        for item in items:
+            yield item
+            done += count(item)
+            speed = done / max(time.perf_counter() - start, 1e-9)
+            progress.update(task, completed=done, speed=f"{speed:.1f} frames/s")
 
 
 def _ran(args, engine) -> dict:

@@ -6,7 +6,7 @@ Every module has the same names:
     SUFFIXES        of files that it reads
     DEFAULT_SUFFIX  of what it writes, unless told
     MODELS          by what they are tuned for; the first is used, unless told
-    EXACT           the model for exact coding
+    EXACT           the model for exact coding, or nothing if there is none
     recognises      open file -> whether it reads such files, by their first bytes
     read            bytes of a file or open file, limit of samples -> value, with .array
                     [*spatial, C], .notes, .stripped() and .described(); .is_series: it is written

@@ -29,9 +29,9 @@ from codec.models.errors import CodecError
 from codec.raw_files import pack_around, unpack_around
 from codec.windows import Box, Seconds
 
-__all__ = ["DEFAULT_SUFFIX", "EXACT", "KINDS", "MODELS", "STRIPS", "SUFFIXES", "Clip",
-           "clip_or_strip", "compare", "compress", "decompress", "digest", "exactness", "info",
-           "kept_name", "learned", "read", "recognises", "write"]
+__all__ = ["DEFAULT_SUFFIX", "EXACT", "KINDS", "MODELS", "STRIPS", "SUFFIXES", "Again", "Clip",
+           "clip_or_strip", "compare", "compress", "decompress", "digest", "exactness",
+           "frames_of", "info", "kept_name", "learned", "read", "recognises", "write"]
 
 KINDS = {2: "RGB"}
 DEFAULT_SUFFIX = ".mp4"
@@ -226,6 +226,11 @@ def _wanted(clip: Clip, part: tuple[int, ...] | Seconds | None) -> range:
         raise CodecError(f"crop {','.join(map(str, part or ()))} is not inside the clip of {count} "
                          "frames; allowed are two numbers: the first frame, and how many", "usage")
     return range(start, start + length)
+
+
+def frames_of(section: Section) -> int:
+    """How many frames a section is of."""
+    return read_varint(section.payload, 0)[0] if section.type == bitstream.GROUP else 0
 
 
 def _placed(units: list[bytes], count: int, keep_going: bool) -> list[tuple[bytes, range]]:

@@ -54,6 +54,8 @@ def write(clip: Clip, suffix: str, file: BinaryIO) -> tuple[int, list[str]]:
             container.mux(stream.encode())
             others.until(None)
     except av.error.FFmpegError as error:
+        if out.error:
+            raise out.error from None
         raise CodecError(f"cannot write it as {suffix}: {error.strerror or error}", "unsupported"
                          ) from None
     return out.size, notes
@@ -126,16 +128,21 @@ class _Around:
 
 
 class _Sink:
-    """A file that is written to, and how far."""
+    """A file that is written to, how far, and what kept it from being so."""
 
     def __init__(self, file: BinaryIO):
         self._file, self.size, self._at = file, 0, 0
+        self.error: OSError | None = None
         if file.seekable():
             self._start = file.tell()
             self.seek = self._seek
 
     def write(self, data: bytes) -> int:
-        self._file.write(data)
+        try:
+            self._file.write(data)
+        except OSError as error:
+            self.error = error
+            raise
         self._at += len(data)
         self.size = max(self.size, self._at)
         return len(data)

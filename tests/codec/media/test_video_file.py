@@ -157,6 +157,14 @@ def test_what_a_format_has_no_place_for_is_left_out_and_said():
     assert shown(out.getvalue())[0].shape == (3, 64, 96, 3)
 
 
+def test_a_file_that_takes_no_more_is_an_error_of_its_own():
+    class Full(io.BytesIO):
+        def write(self, data):
+            raise OSError(28, "No space left on device")
+    with pytest.raises(OSError, match="No space left"):
+        video.write(codec.Clip.of_array(moving(2, 16, 16)), ".y4m", Full())
+
+
 def test_a_suffix_of_something_else_is_refused():
     with pytest.raises(codec.CodecError, match=r"cannot write '\.png'; allowed are \.3gp, \.avi"):
         video.write(codec.Clip.of_array(moving(1, 16, 16)), ".png", io.BytesIO())

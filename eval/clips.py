@@ -1,0 +1,205 @@
+"""Clips, ours and what people use: rate and distortion from real files, container and all.
+
+    python -m codec.eval.clips CLIPS... [--qualities 30,45,60,75,90] [--codecs codec,x264] [-o OUT]
+
+Every file is decoded again; its frames and those of the source are compared as PyAV shows them in
+RGB. Ours is written as .y4m for that, without loss, in the source's layout. `photo` is ours frame
+by frame, every fifth. OUT gets results.json and, of each clip, a sheet of twelve frames: the
+source, ours, and x264 in as many bytes.
+
+BD-rates are means of the logarithms of rates over the PSNR that both reach, from 26 to 36 dB.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import json
+import os
+import time
+from collections.abc import Callable, Iterator
+from fractions import Fraction
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+import codec
+from codec import media
+from codec.eval import bd_rate
+
+GROUP = 32              # frames from one key picture to the next, at most, of all
+RANGE = 26.0, 36.0      # dB
+FIFTH = 5
+X26X = 16, 20, 24, 28, 32, 36, 40
+X265 = {"preset": "medium", "x265-params": f"log-level=none:keyint={GROUP}"}
+RIVALS: dict[str, tuple[str, dict, tuple]] = {      # coder, its options, values of crf
+    "x264": ("libx264", {"preset": "medium"}, X26X),
+    "x264 zerolatency": ("libx264", {"preset": "medium", "tune": "zerolatency"}, X26X),
+    "x265": ("libx265", X265, X26X),
+    "x265 zerolatency": ("libx265", X265 | {"tune": "zerolatency"}, X26X),
+    "VP9": ("libvpx-vp9", {"b": "0", "cpu-used": "2", "row-mt": "1"}, (20, 28, 36, 44, 52, 60)),
+    "SVT-AV1": ("libsvtav1", {"preset": "6"},
+                (20, 28, 36, 44, 52, 60))}
+SHEET = 12, 200         # frames of a sheet, and how wide each is
+Point = dict[str, Any]
+
+
+def shown(file: Any) -> np.ndarray:
+    """The frames of a file in RGB, uint8 [T, H, W, 3]."""
+    import av
+    with av.open(file) as container:
+        return np.stack([frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)])
+
+
+def psnr(a: np.ndarray, b: np.ndarray) -> list[float]:
+    """Of each frame, over all samples."""
+    errors = [np.mean((x.astype(np.float32) - y)**2) for x, y in zip(a, b)]
+    return [float(10 * np.log10(255**2 / max(error, 1e-9))) for error in errors]
+
+
+def ours(path: Path, quality: float) -> tuple[int, np.ndarray, float, float]:
+    """Bytes, frames as shown, and seconds to compress and to decompress."""
+    start = time.perf_counter()
+    blob = codec.compress(path, quality=quality)
+    middle = time.perf_counter()
+    clip, out = codec.decompress(blob), io.BytesIO()
+    seconds = middle - start, time.perf_counter() - middle
+    media.module("video").write(clip, ".y4m", out)
+    return len(blob), shown(io.BytesIO(out.getvalue())), *seconds
+
+
+def rival(path: Path, name: str, options: dict, crf: float
+          ) -> tuple[int, np.ndarray, float, float]:
+    """The same of a Matroska file by one of FFmpeg's coders."""
+    import av
+    out, start = io.BytesIO(), time.perf_counter()
+    with av.open(str(path)) as source, av.open(out, "w", format="matroska") as target:
+        video: Any = source.streams.video[0]
+        stream: Any = target.add_stream(name, rate=video.average_rate)
+        stream.width, stream.height, stream.pix_fmt = video.width, video.height, "yuv420p"
+        stream.options = {**options, "crf": f"{crf:g}", "g": str(GROUP)}
+        frames: Any = source.decode(video)
+        for number, frame in enumerate(frames):
+            frame.pts, frame.time_base = number, 1 / Fraction(video.average_rate)
+            target.mux(stream.encode(frame))
+        target.mux(stream.encode())
+    middle = time.perf_counter()
+    decoded = shown(io.BytesIO(out.getvalue()))
+    return len(out.getvalue()), decoded, middle - start, time.perf_counter() - middle
+
+
+def alone(frames: np.ndarray, quality: float) -> tuple[float, float]:
+    """(bits per pixel, PSNR) of every fifth frame as a picture, by `photo`."""
+    found = []
+    for frame in frames[::FIFTH]:
+        blob = codec.compress(frame, quality=quality, model="photo")
+        found.append((8 * len(blob) / frame[..., 0].size,
+                      codec.psnr(frame, codec.decompress(blob).pixels)))
+    rate, value = np.mean(found, 0)
+    return float(rate), float(value)
+
+
+def curves(path: Path, names: list[str], qualities: list[float]) -> dict[str, list[Point]]:
+    """Points of every coder on a clip: bpp, PSNR, and more."""
+    source, out = shown(str(path)), dict[str, list[Point]]()
+
+    def point(setting: float, code: Callable) -> Point:
+        size, frames, encode, decode = code()
+        if frames.shape != source.shape:
+            raise ValueError(f"{path}: {frames.shape[0]} frames came back of {source.shape[0]}")
+        each = psnr(source, frames)
+        return {"setting": setting, "bytes": size, "bpp": 8 * size / source[..., 0].size,
+                "psnr": float(np.mean(each)), "frames": each,
+                "fps": [len(source) / encode, len(source) / decode]}
+    for name in names:
+        if name == "codec":
+            out[name] = [point(q, partial(ours, path, q)) for q in qualities]
+        elif name == "photo":
+            found = [(q, *alone(source, q)) for q in (5, 15, 30, 45, 60, 75)]
+            out[name] = [{"setting": q, "bpp": rate, "psnr": value} for q, rate, value in found]
+        else:
+            coder, options, settings = RIVALS[name]
+            out[name] = [point(crf, partial(rival, path, coder, options, crf))
+                         for crf in settings]
+    return out
+
+
+def bd(anchor: list[Point], test: list[Point]) -> float | None:
+    """Percent of rate that the test takes more than the anchor."""
+    pairs = [[(point["bpp"], point["psnr"]) for point in points] for points in (anchor, test)]
+    logs = []
+    for db in np.linspace(*RANGE, 101):
+        rates = [bd_rate.rate_at(pair, float(db)) for pair in pairs]
+        if rates[0] and rates[1]:
+            logs.append(np.log(rates[1] / rates[0]))
+    return float(100 * (np.exp(np.mean(logs)) - 1)) if len(logs) > 9 else None
+
+
+def sheet(path: Path, quality: float) -> tuple[Image.Image, str]:
+    """Twelve frames: the source, ours, and x264 of at most as many bytes; and what each takes."""
+    source = shown(str(path))
+    size, mine, *_ = ours(path, quality)
+    low, high = 10.0, 51.0
+    for _ in range(7):
+        middle = (low + high) / 2
+        low, high = (middle, high) if rival(path, *RIVALS["x264"][:2], middle)[0] > size else (
+            low, middle)
+    their_size, theirs, *_ = rival(path, *RIVALS["x264"][:2], high)
+    places = np.linspace(0, len(source) - 1, SHEET[0]).astype(int)
+    rows = []
+    for frames in (source, mine, theirs):
+        small = [np.asarray(Image.fromarray(frames[i]).resize(
+            (SHEET[1], round(SHEET[1] * frames.shape[1] / frames.shape[2])),
+            Image.Resampling.LANCZOS)) for i in places]
+        rows += [np.concatenate(small[:len(small) // 2], 1), np.concatenate(
+            small[len(small) // 2:], 1)]
+    told = (f"{path.stem}: ours {size} bytes, {np.mean(psnr(source, mine)):.2f} dB; x264 "
+            f"{their_size} bytes, {np.mean(psnr(source, theirs)):.2f} dB")
+    return Image.fromarray(np.concatenate([rows[i] for i in (0, 2, 4, 1, 3, 5)])), told
+
+
+def table(results: dict[str, dict[str, list[Point]]]) -> Iterator[str]:
+    """Lines: of each clip what ours takes more than each of the others; and the means."""
+    names = [name for name in next(iter(results.values())) if name != "codec"]
+    yield f"{'':<16}" + "".join(f"{name:>18}" for name in names)
+    columns: dict[str, list[float]] = {name: [] for name in names}
+    for clip, found in results.items():
+        cells = []
+        for name in names:
+            rate = bd(found[name], found["codec"])
+            cells.append(f"{'-':>18}" if rate is None else f"{rate:>+17.1f}%")
+            columns[name] += [] if rate is None else [rate]
+        yield f"{clip:<16}" + "".join(cells)
+    yield f"{'mean':<16}" + "".join(f"{np.mean(c):>+17.1f}%" if c else f"{'-':>18}"
+                                    for c in columns.values())
+    speeds = np.mean([p["fps"] for found in results.values() for p in found["codec"]], 0)
+    yield f"ours: {speeds[0]:.2f} frames/s to compress, {speeds[1]:.2f} to decompress"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
+    parser.add_argument("clips", nargs="+", type=Path)
+    parser.add_argument("--qualities", default="30,45,60,75,90", help="default %(default)s")
+    parser.add_argument("--codecs", default=",".join(["codec", "photo", *RIVALS]),
+                        help="default %(default)s")
+    parser.add_argument("-o", dest="out", type=Path, help="a folder for results.json and sheets")
+    args = parser.parse_args()
+    os.environ.setdefault("SVT_LOG", "1")           # errors alone
+    qualities = [float(q) for q in args.qualities.split(",")]
+    results = {}
+    for path in args.clips:
+        results[path.stem] = curves(path, args.codecs.split(","), qualities)
+        if args.out:
+            args.out.mkdir(parents=True, exist_ok=True)
+            (args.out / "results.json").write_text(json.dumps(results))
+            picture, told = sheet(path, qualities[len(qualities) // 2])
+            picture.save(args.out / f"{path.stem}.png")
+            print(told, flush=True)
+    print("\n".join(table(results)))
+
+
+if __name__ == "__main__":
+    main()
