@@ -149,11 +149,10 @@ def encode(frames: list[np.ndarray], quality: float, engine: Engine, crc: int,
 
 def _write_motion(coder: Coder, motion) -> None:
     video_motion.code_flag(coder, motion.guessed)
+    pair = len(motion.corrections) == 2
     for i, corrections in enumerate(motion.corrections):
-        video_motion.code_field(coder, i + (motion.choices is not None), corrections,
-                                motion.corrections[0] if i else None)
-    if motion.choices is not None:
-        video_motion.code_choices(coder, motion.choices)
+        video_motion.code_field(coder, i + pair, corrections, motion.corrections[0] if i else None)
+    video_motion.code_choices(coder, motion.choices, pair)
 
 
 # ---- decode
@@ -259,7 +258,7 @@ def _apart(data: bytes, count: int, crc: int) -> tuple[Plan, bytes, list[bytes]]
 
 
 def _read_motions(data: bytes, waves: list[list[Place]], shape: tuple[int, ...]
-                  ) -> dict[int, tuple[list[np.ndarray], np.ndarray | None]]:
+                  ) -> dict[int, tuple[list[np.ndarray], np.ndarray]]:
     """Fields and choices of each frame that is predicted."""
     coder, out = Coder(video_motion.CONTEXTS, data), {}
     known: dict[tuple[int, int], np.ndarray] = {}
@@ -275,10 +274,8 @@ def _read_motions(data: bytes, waves: list[list[Place]], shape: tuple[int, ...]
             base = suggested[i] if guessed and suggested else -fields[0] if i else (
                 np.zeros_like(own[-1]))
             fields.append(built(base, own))
-        choices = None
-        if len(place.references) == 2:
-            choices = np.zeros([-(-n // video_motion.CHOICE) for n in (height, width)], np.int64)
-            video_motion.code_choices(coder, choices)
+        choices = np.zeros([-(-n // video_motion.CHOICE) for n in (height, width)], np.int64)
+        video_motion.code_choices(coder, choices, len(fields) == 2)
         out[place.frame] = fields, choices
         known |= {(place.frame, r): f for r, f in zip(place.references, fields)}
     return out

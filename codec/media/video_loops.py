@@ -8,36 +8,34 @@ import numpy as np
 
 from codec.exact_symbol_loops import clip, jit
 
-FIELD, CHOICE = 8, 16
+FIELD, CHOICE, GRAY = 8, 16, 128
 
 
 @jit
 def predict(first, second, field, other, weights, taps, drawn):
-    """weights [rows, columns] of the first reference, in 1/64; [1, 1] of 64: it is alone."""
+    """weights [rows, columns, 2] of both references, in 1/64."""
     height, width, _ = first.shape
     out, sums = np.empty((height, width, 3), np.uint8), np.empty((2, 3), np.int64)
-    both = weights.min() < 64
     for y in range(height):
         for x in range(width):
-            weight = between(weights, y, x, CHOICE, drawn)
-            for i in range(2 if both else 1):
-                if i == 0:
-                    warp(first, field, y, x, taps, drawn, sums[0])
-                else:
-                    warp(second, other, y, x, taps, drawn, sums[1])
+            a = between(weights[..., 0], y, x, CHOICE, drawn)
+            b = between(weights[..., 1], y, x, CHOICE, drawn)
+            sums[:] = 0
+            if a > 0:
+                warp(first, field, y, x, taps, drawn, sums[0])
+            if b > 0:
+                warp(second, other, y, x, taps, drawn, sums[1])
+            gray = 16 * GRAY * (65536 - a - b) + (1 << 19)
             for c in range(3):
-                total = sums[0, c] * weight
-                if both:
-                    total += sums[1, c] * (65536 - weight)
-                out[y, x, c] = clip((total + (1 << 19)) >> 20, 0, 255)
+                out[y, x, c] = clip((sums[0, c] * a + sums[1, c] * b + gray) >> 20, 0, 255)
     return out
 
 
 @jit
 def between(grid, y, x, side, drawn):
     rows, columns = grid.shape
-    if drawn or rows + columns == 2:
-        return grid[min(y // side, rows - 1), min(x // side, columns - 1)] * 4 * side * side
+    if drawn:
+        return grid[y // side, x // side] * 4 * side * side
     place, across = 2 * y + 1 - side, 2 * x + 1 - side
     top, left = place // (2 * side), across // (2 * side)
     down, right = place - 2 * side * top, across - 2 * side * left

@@ -19,7 +19,8 @@ UNARY = 12                  # sizes are coded by so many bits of their own befor
 ZERO, SIZES, SIGNS = 0, 36, 36 + 2 * 4 * UNARY              # contexts of a grid
 PER_GRID = SIGNS + 2 * 3 + 1
 CHOICES = 3 * len(GRIDS) * PER_GRID
-CONTEXTS = CHOICES + 9 * 2 + 2
+SINGLE, KNOWN = CHOICES + 3 * 16, CHOICES + 3 * 16 + 4
+CONTEXTS = KNOWN + 3
 
 
 def shapes(height: int, width: int) -> list[tuple[int, int, int]]:
@@ -155,27 +156,36 @@ def _code_number(state, data, contexts, first, value, above_zero):
     return out + UNARY - 1
 
 
-def code_choices(coder: Coder, choices: np.ndarray) -> None:
-    """Writes or reads the choice of each 16x16: 0 both references, 1 the first, 2 the second."""
-    _code_choices(*coder.parts(3 * choices.size + 40), choices)
+def code_choices(coder: Coder, choices: np.ndarray, pair: bool) -> None:
+    """Writes or reads the choice of each 16x16: of a pair of references 0 both, 1 the first, 2 the
+    second, 3 none; else 0 the only one or 3 none."""
+    _code_choices(*coder.parts(3 * choices.size + 40), choices, pair)
 
 
 @jit
-def _code_choices(state, data, contexts, choices):
-    some = 1 if choices.any() else 0
-    if code(state, data, contexts, CHOICES + 18, some) == 0:
+def _code_choices(state, data, contexts, choices, pair):
+    if code(state, data, contexts, KNOWN + 1 + pair, 1 if choices.any() else 0) == 0:
         return
     rows, columns = choices.shape
     for y in range(rows):
         for x in range(columns):
-            around = 3 * (choices[y, x - 1] if x > 0 else 0) + (choices[y - 1, x] if y > 0 else 0)
-            choice = code(state, data, contexts, CHOICES + 2 * around, min(choices[y, x], 1))
+            left = choices[y, x - 1] if x > 0 else 0
+            above = choices[y - 1, x] if y > 0 else 0
+            own = choices[y, x]
+            if not pair:
+                choices[y, x] = 3 * code(state, data, contexts, SINGLE + 2 * min(left, 1)
+                                         + min(above, 1), min(own, 1))
+                continue
+            context = CHOICES + 3 * (4 * left + above)
+            choice = code(state, data, contexts, context, min(own, 1))
             if choice == 1:
-                choice += code(state, data, contexts, CHOICES + 2 * around + 1,
-                               max(choices[y, x] - 1, 0))
+                if code(state, data, contexts, context + 1, 1 if own == 3 else 0) == 1:
+                    choice = 3
+                else:
+                    choice += code(state, data, contexts, context + 2, 1 if own == 2 else 0)
             choices[y, x] = choice
 
 
 def code_flag(coder: Coder, value: bool = False) -> bool:
     """Whether a frame's fields begin with what known ones suggest."""
-    return bool(code(*coder.parts(8), CHOICES + 19, int(value)))
+    return bool(code(*coder.parts(8), KNOWN, int(value)))

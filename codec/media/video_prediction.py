@@ -12,8 +12,11 @@ from codec.compiled import Loops
 
 FIELD, CHOICE = 8, 16       # pixels that a vector, and a choice of references, are for
 STEP = 32                   # positions between two pixels
-SHARE = 64                  # what a choice weighs the first reference by, of so much
-WEIGHTS = np.array([SHARE // 2, SHARE, 0], np.int32)        # both, the first, the second
+SHARE = 64                  # what weights of references are of
+NONE = 3                    # a choice; 0 is both, or the only one, 1 the first, 2 the second
+PAIRS = np.array([[SHARE // 2] * 2, [SHARE, 0], [0, SHARE], [0, 0]], np.int32)
+SINGLES = np.array([[SHARE, 0], [SHARE, 0], [0, 0], [0, 0]], np.int32)
+GRAY = 128                  # where there is no reference
 
 
 def _taps() -> np.ndarray:
@@ -35,24 +38,22 @@ def _taps() -> np.ndarray:
 TAPS = _taps()
 
 
-def predict(references: list[np.ndarray], fields: list[np.ndarray], choices: np.ndarray | None,
+def predict(references: list[np.ndarray], fields: list[np.ndarray], choices: np.ndarray,
             drawn: bool = False) -> np.ndarray:
     """uint8 [H, W, 3] of one or two decoded frames uint8 [H, W, 3], the field [rows, columns, 2] to
-    each, and the choice [rows, columns] for each 16x16, if there are two. drawn: what moves has
-    straight borders, so that vectors and choices hold for whole cells, and are not interpolated."""
+    each, and the choice [rows, columns] for each 16x16. drawn: what moves has straight borders, so
+    that vectors and choices hold for whole cells, and are not interpolated."""
+    weights = (PAIRS if len(references) == 2 else SINGLES)[choices]
     loops = compiled(references[0].size)
     if loops:
-        return loops.predict(references[0], references[-1], fields[0], fields[-1],
-                             WEIGHTS[choices] if choices is not None else _ALL, TAPS, drawn)
-    warped = [_warped(r, f, drawn) for r, f in zip(references, fields)]
-    if choices is None:
-        return _rounded(warped[0], 4)
-    weight = between(WEIGHTS[choices][..., None], references[0].shape[:2], CHOICE, drawn)
-    return _rounded(warped[0] * weight + warped[1] * (SHARE * 1024 - weight), 20)
-
-
-def _rounded(samples: np.ndarray, bits: int) -> np.ndarray:
-    return np.clip((samples + (1 << (bits - 1))) >> bits, 0, 255).astype(np.uint8)
+        return loops.predict(references[0], references[-1], fields[0], fields[-1], weights, TAPS,
+                             drawn)
+    size = references[0].shape[:2]
+    shares = between(weights, size, CHOICE, drawn)
+    total = 16 * GRAY * (SHARE * 1024 - shares.sum(-1, keepdims=True))
+    for i, (reference, field) in enumerate(zip(references, fields)):
+        total = total + _warped(reference, field, drawn) * shares[..., i:i + 1]
+    return np.clip((total + (1 << 19)) >> 20, 0, 255).astype(np.uint8)
 
 
 def between(grid: np.ndarray, size: tuple[int, ...], side: int, drawn: bool = False) -> np.ndarray:
@@ -94,5 +95,4 @@ def _load():
     return video_loops
 
 
-_ALL = np.full([1, 1], SHARE, np.int32)
 compiled = Loops(_load, 1 << 12)

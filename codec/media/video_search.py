@@ -18,7 +18,7 @@ import numpy as np
 
 from codec.media import video_motion
 from codec.media.video_motion import CHOICE, GRIDS, built
-from codec.media.video_prediction import predict
+from codec.media.video_prediction import NONE, predict
 from codec.models.errors import CodecError
 
 FINE = GRIDS[-1]
@@ -26,7 +26,7 @@ WORTH = 0.3             # share of lambda that an error of the prediction counts
 CHOICE_WORTH = 0.5
 STEPS = 4, 2, 1         # quarters of a pixel
 KEEP = 0.5              # bits that a change of a vector has to save
-CHOICE_BITS = 4.0, 2.0  # of a choice, and what a neighbour that chose the same saves
+CHOICE_BITS, NONE_BITS, SAME_BITS = 3.0, 60.0, 2.0      # the last: saved by a neighbour's
 
 
 def opencv() -> ModuleType:
@@ -54,7 +54,7 @@ class Motion:
 
     corrections: list[list[np.ndarray]]
     guessed: bool
-    choices: np.ndarray | None
+    choices: np.ndarray
     fields: list[np.ndarray]
 
 
@@ -87,9 +87,7 @@ def search(pixels: np.ndarray, original: Frame, sources: list[Frame], decoded: l
         corrections.append(found)
         fields.append(built(base, found))
         other = [_warped(frame, fields[-1], half, drawn) for half in (0, 1)]
-    choices = None
-    if len(decoded) == 2:
-        choices = _choices(pixels, decoded, fields, CHOICE_WORTH * lmbda, drawn)
+    choices = _choices(pixels, decoded, fields, CHOICE_WORTH * lmbda, drawn)
     return Motion(corrections, guessed, choices, fields)
 
 
@@ -192,22 +190,31 @@ def _mesh(height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
 
 def _choices(pixels: np.ndarray, decoded: list[np.ndarray], fields: list[np.ndarray],
              worth: float, drawn: bool) -> np.ndarray:
-    """For each 16x16 what predicts best for its bits: 0 both references, 1 the first, 2 the second.
-    """
+    """For each 16x16 what predicts best for its bits: 0 all references, 1 the first, 2 the second,
+    3 none, since what is there is not in them."""
+    grid = [-(-n // CHOICE) for n in pixels.shape[:2]]
+    all_there = np.zeros(grid, np.int64)
+    warped = [predict([r], [f], all_there, drawn).astype(np.float32)
+              for r, f in zip(decoded, fields)]
+    tried = [(warped[0] + warped[1]) / 2, *warped] if len(warped) == 2 else warped
+    errors = [_by_cell(((pixels - shown)**2).mean(2), grid) for shown in tried]
+    means = _by_cell(pixels.astype(np.float32), grid)
+    # a mean takes a few bits, wherever it lies
+    errors.append(_by_cell((pixels.astype(np.float32)**2).mean(2), grid) - (means**2).mean(2))
+    extra = [0.0, *[CHOICE_BITS] * (len(errors) - 2), NONE_BITS]
+    cost = np.stack(errors) * (worth * CHOICE**2) + np.array(extra)[:, None, None]
+    near = np.pad(cost.argmin(0), 1, mode="edge")
+    found = np.stack([each - SAME_BITS * ((near[1:-1, :-2] == k).astype(int)
+                                          + (near[:-2, 1:-1] == k))
+                      for k, each in enumerate(cost)]).argmin(0)
+    return np.where(found == len(cost) - 1, NONE, found)
+
+
+def _by_cell(samples: np.ndarray, grid: list[int]) -> np.ndarray:
+    """Means of 16x16 samples, those at the border over what is there."""
     cv2 = opencv()
-    first, second = (predict([r], [f], None, drawn).astype(np.float32)
-                     for r, f in zip(decoded, fields))
-    height, width = pixels.shape[:2]
-    rows, columns = -(-height // CHOICE), -(-width // CHOICE)
-    costs = []
-    for shown in ((first + second) / 2, first, second):
-        error = ((pixels - shown)**2).mean(2)
-        error = cv2.copyMakeBorder(error, 0, rows * CHOICE - height, 0, columns * CHOICE - width,
-                                   cv2.BORDER_CONSTANT)
-        costs.append(cv2.resize(error, (columns, rows), interpolation=cv2.INTER_AREA))
-    cost = np.stack(costs) * (worth * CHOICE**2)
-    alone, same = CHOICE_BITS
-    chosen = (cost + np.array([0, 3, 3])[:, None, None]).argmin(0)
-    near = np.pad(chosen, 1, mode="edge")
-    return np.stack([cost[k] + alone - same * (
-        (near[1:-1, :-2] == k).astype(int) + (near[:-2, 1:-1] == k)) for k in range(3)]).argmin(0)
+    height, width = samples.shape[:2]
+    padded = cv2.copyMakeBorder(samples, 0, grid[0] * CHOICE - height, 0, grid[1] * CHOICE - width,
+                                cv2.BORDER_REFLECT_101 if min(height, width) > CHOICE else
+                                cv2.BORDER_REPLICATE)
+    return cv2.resize(padded, tuple(grid[::-1]), interpolation=cv2.INTER_AREA)

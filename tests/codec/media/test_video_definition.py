@@ -94,13 +94,15 @@ def test_motion_is_what_the_format_says(seed, height, width, share, largest):
     pair = [[random.integers(-largest, largest + 1, shape)
              * (random.random(shape[:2]) < share)[..., None] for shape in shapes] for _ in "ab"]
     coder = Coder(video_motion.CONTEXTS)
-    video_motion.code_flag(coder, True)
+    video_motion.code_flag(coder, seed % 2 == 0)
     video_motion.code_field(coder, 1, pair[0])
     video_motion.code_field(coder, 2, pair[1], pair[0])
-    choices = random.integers(0, 3, [-(-height // 16), -(-width // 16)])
-    video_motion.code_choices(coder, choices)
+    choices = [chosen[random.integers(0, len(chosen), [-(-height // 16), -(-width // 16)])]
+               for chosen in (np.arange(4), np.array([0, 3]))]
+    for chosen, two in zip(choices, (True, False)):
+        video_motion.code_choices(coder, chosen, two)
     bits = Bits(coder.finish())
-    assert bits.bit(1251 + 19) == 1
+    assert bits.bit(1303) == (seed % 2 == 0)
     firsts = [None] * 3
     for kind in (1, 2):
         coarser = None
@@ -110,12 +112,16 @@ def test_motion_is_what_the_format_says(seed, height, width, share, largest):
             assert all(found.get((y, x), (0, 0)) == tuple(grid[y, x])
                        for y in range(shape[0]) for x in range(shape[1]))
             coarser, firsts[i] = found, found if kind == 1 else firsts[i]
-    assert bits.bit(1251 + 18) == int(choices.any())
-    for y, x in np.ndindex(choices.shape) if choices.any() else ():
-        left, above = choices[y, x - 1] if x else 0, choices[y - 1, x] if y else 0
-        place = 1251 + 2 * (3 * left + above)
-        choice = bits.bit(place) and 1 + bits.bit(place + 1)
-        assert choice == choices[y, x]
+    for chosen, two in zip(choices, (1, 0)):
+        assert bits.bit(1304 + two) == int(chosen.any())
+        for y, x in np.ndindex(chosen.shape) if chosen.any() else ():
+            left, above = chosen[y, x - 1] if x else 0, chosen[y - 1, x] if y else 0
+            if not two:
+                found = 3 * bits.bit(1299 + 2 * (left > 0) + (above > 0))
+            else:
+                place = 1251 + 3 * (4 * left + above)
+                found = bits.bit(place) and (3 if bits.bit(place + 1) else 1 + bits.bit(place + 2))
+            assert found == chosen[y, x]
 
 
 def tap(position, j):
@@ -152,7 +158,7 @@ def test_prediction_is_what_the_format_says(seed, reach):
     height, width = 19, 23
     pair = [random.integers(0, 256, [height, width, 3], np.uint8) for _ in "ab"]
     fields = [random.integers(-reach, reach + 1, [3, 3, 2]) for _ in "ab"]
-    choices = random.integers(0, 3, [2, 2])
+    choices = random.integers(0, 4, [2, 2])
     found = predict(pair, fields, choices)
     for y, x in [(0, 0), (18, 22), (7, 9), (11, 15), *random.integers(0, 19, [6, 2]).tolist()]:
         warped = []
@@ -165,6 +171,7 @@ def test_prediction_is_what_the_format_says(seed, reach):
                 total += v * sum(h * row[min(max((across >> 5) + i - 1, 0), width - 1)]
                                  for h, i in zip(taps(across & 31), range(4)))
             warped.append((total + 512) >> 10)
-        w = between(np.array([32, 64, 0])[choices], y, x, 8)
-        expected = (warped[0] * w + warped[1] * (65536 - w) + 2**19) >> 20
+        w, v = (between(np.array(shares)[choices], y, x, 8)
+                for shares in ([32, 64, 0, 0], [32, 0, 64, 0]))
+        expected = (warped[0] * w + warped[1] * v + 2048 * (65536 - w - v) + 2**19) >> 20
         assert (found[y, x] == np.clip(expected, 0, 255)).all()

@@ -21,19 +21,19 @@ def fields(seed, height, width, share, largest):
        st.sampled_from([0.0, 0.1, 1.0]), st.sampled_from([1, 3, 40, video_motion.MOST]))
 def test_any_fields_and_choices_come_back(seed, height, width, share, largest):
     pair = [fields(seed + i, height, width, share, largest) for i in (0, 1)]
-    choices = np.random.default_rng(seed).integers(0, 3, [-(-height // 16), -(-width // 16)])
+    choices = np.random.default_rng(seed).integers(0, 4, [-(-height // 16), -(-width // 16)])
     coder = Coder(video_motion.CONTEXTS)
     video_motion.code_flag(coder, seed % 2 == 1)
     video_motion.code_field(coder, 1, pair[0])
     video_motion.code_field(coder, 2, pair[1], pair[0])
-    video_motion.code_choices(coder, choices)
+    video_motion.code_choices(coder, choices, True)
     coder = Coder(video_motion.CONTEXTS, coder.finish())
     again = [[np.zeros_like(grid) for grid in grids] for grids in pair]
     assert video_motion.code_flag(coder) == (seed % 2 == 1)
     video_motion.code_field(coder, 1, again[0])
     video_motion.code_field(coder, 2, again[1], again[0])
     same = np.zeros_like(choices)
-    video_motion.code_choices(coder, same)
+    video_motion.code_choices(coder, same, True)
     assert (same == choices).all()
     assert all((a == b).all() for one, two in zip(pair, again) for a, b in zip(one, two))
 

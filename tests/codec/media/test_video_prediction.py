@@ -25,15 +25,14 @@ def test_compiled_loops_are_the_definition(seed, height, width, reach):
     random = np.random.default_rng(seed)
     pair = [frame(seed + i, height, width) for i in (0, 1)]
     fields = [random.integers(-reach, reach + 1, [*cells(height, width, 8), 2]) for _ in pair]
-    choices = random.integers(0, 3, cells(height, width, 16))
+    choices = random.integers(0, 4, cells(height, width, 16))
     before = video_prediction.compiled
     found = []
     try:
         for module in (loops, None):
             video_prediction.compiled = lambda _, module=module: module
-            found.append([predict(pair, fields, choices), predict(pair[:1], fields[:1], None),
-                          predict(pair, fields, choices, drawn=True),
-                          predict(pair[:1], fields[:1], None, drawn=True)])
+            found.append([predict(pair[:count], fields[:count], choices, drawn)
+                          for count in (1, 2) for drawn in (False, True)])
     finally:
         video_prediction.compiled = before
     assert all((a == b).all() for a, b in zip(*found))
@@ -42,8 +41,8 @@ def test_compiled_loops_are_the_definition(seed, height, width, reach):
 def test_a_field_of_zeros_is_the_reference():
     picture = frame(1, 33, 41)
     still = np.zeros([*cells(33, 41, 8), 2], np.int64)
-    assert (predict([picture], [still], None) == picture).all()
     both = np.zeros(cells(33, 41, 16), np.int64)
+    assert (predict([picture], [still], both) == picture).all()
     assert (predict([picture, picture], [still, still], both) == picture).all()
 
 
@@ -51,7 +50,7 @@ def test_whole_pixels_are_taken_as_they_are_and_borders_go_on():
     picture = frame(2, 24, 32)
     across = np.zeros([3, 4, 2], np.int64)
     across[..., 0] = 4 * 5
-    found = predict([picture], [across], None)
+    found = predict([picture], [across], np.zeros([2, 2], np.int64))
     assert (found[:, :27] == picture[:, 5:]).all() and (found[:, 27:] == picture[:, 31:]).all()
 
 
@@ -60,6 +59,9 @@ def test_a_choice_of_one_reference_is_that_reference():
     still = np.zeros([4, 4, 2], np.int64)
     for choice, expected in ((1, pair[0]), (2, pair[1])):
         assert (predict(pair, [still, still], np.full([2, 2], choice)) == expected).all()
+    for references in pair, pair[:1]:
+        none = predict(references, [still, still], np.full([2, 2], 3))
+        assert (none == 128).all()
     mean = predict(pair, [still, still], np.zeros([2, 2], np.int64))
     assert (mean == (pair[0].astype(int) + pair[1] + 1) // 2).all()
 
