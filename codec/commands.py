@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import codec
-from codec import api, bitstream, files, media
+from codec import api, bitstream, files, media, progress
 from codec.models.errors import CodecError
 from codec.windows import Seconds
 
@@ -62,7 +62,7 @@ def compress(args) -> None:
         sections = _noting(medium.compress(value, target, engine, instead), told)
         first = next(sections)
         if medium is media.module("video"):
-            sections = _watched(sections, value.shape[0], args, medium.frames_of)
+            sections = progress.of_frames(sections, value.shape[0], medium.frames_of, args.quiet)
         if args.measure:
             sections = iter(kept := list(sections))
         with files.replacing(job.target, args.force) as file:
@@ -140,7 +140,7 @@ def decompress(args) -> None:
         if medium is media.module("video"):
             frames = value.frames
             value = replace(value, frames=medium.Again(
-                lambda: _watched(iter(frames), value.shape[0], args, lambda _: 1)))
+                lambda: progress.of_frames(frames, value.shape[0], lambda _: 1, args.quiet)))
         suffix = args.to or files.suffix(job.target)
         if not suffix and files.is_stream(job.target):
             suffix = medium.DEFAULT_SUFFIX
@@ -259,7 +259,7 @@ def _run_all(jobs: list[files.Job], one: Callable[[files.Job], dict], args, note
             _note([f"{len(jobs) - len(left)} of {len(jobs)} are there already"], args)
         jobs = left
     failed = 0
-    for job in _with_bar(jobs, args):
+    for job in progress.of_jobs(jobs, args.quiet):
         stream = sys.stderr if files.is_standard_output(job.target) else sys.stdout
 
         def work(job: files.Job = job) -> dict:
@@ -312,37 +312,6 @@ def _guarded(name: str, work: Callable[[], dict], args, stream) -> dict | None:
     if args.json:
         say(json.dumps({"input": name, "error": text, "kind": kind}), stream)
     return None
-
-
-def _with_bar(jobs: list[files.Job], args) -> Iterator[files.Job]:
-    """The jobs, with a progress bar where there are several and someone watches."""
-    if len(jobs) < 2 or args.quiet or sys.stderr is None or not sys.stderr.isatty():
-        yield from jobs
-        return
-    from rich.console import Console
-    from rich.progress import Progress
-    shown = sys.stdout is not None and sys.stdout.isatty()     # else lines would miss their pipe
-    with Progress(console=Console(stderr=True), transient=True, redirect_stdout=shown) as progress:
-        yield from progress.track(jobs, description="")
-
-
-def _watched(items: Iterator[Any], frames: int, args, count: Callable[[Any], int]
-             ) -> Iterator[Any]:
-    """The same items, with a bar of the frames that they count for where someone watches."""
-    if args.quiet or sys.stderr is None or not sys.stderr.isatty():
-        yield from items
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
-    with Progress("{task.fields[speed]}", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
-                  console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task("", total=frames, speed="")
-        done, start = 0, time.perf_counter()
-        for item in items:
-            yield item
-            done += count(item)
-            speed = done / max(time.perf_counter() - start, 1e-9)
-            progress.update(task, completed=done, speed=f"{speed:.1f} frames/s")
 
 
 def _ran(args, engine) -> dict:
