@@ -74,5 +74,6 @@ def test_the_manual_can_be_read():
                           capture_output=True, text=True,
                           env={"MANWIDTH": "100", "PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8"})
     assert done.stderr == ""
-    assert ".tfci files to pictures (PNG unless" in done.stdout     # a dot begins no request
+    text = " ".join(done.stdout.split())                    # lines are filled
+    assert ".tfci files to pictures (PNG unless" in text    # a dot begins no request
     assert "--target-psnr DB" in done.stdout and "cat photo.png | codec" in done.stdout

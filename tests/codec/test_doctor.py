@@ -55,7 +55,7 @@ def test_it_knows_this_installation():
     assert report["numpy"] == metadata.version("numpy")
     assert report["models"] == ", ".join(
         f"{name} {zoo.find(name).digest.hex()}" for name in (
-            "exact", "exact-signal", "exact-volume", "photo", "photo-eyes"))
+            "exact", "exact-signal", "exact-volume", "photo", "photo-eyes", "video"))
     assert report["engine by default"] == "litert" and report["engine litert"] == "ready"
 
 

@@ -94,13 +94,14 @@ def test_models_are_found_by_name_folder_and_digest(photo, tmp_path, monkeypatch
     other = changed(photo, tmp_path / "models" / "deep" / "other", name="other")
     assert zoo.find(str(other)).name == "other"
     with pytest.raises(CodecError, match=r"'other' is not installed; installed: exact, "
-                                         "exact-signal, exact-volume, photo, photo-eyes$") as told:
+                                         "exact-signal, exact-volume, photo, photo-eyes, "
+                                         "video$") as told:
         zoo.find("other")
     assert told.value.kind == "missing"
     monkeypatch.setenv("CODEC_MODELS", str(tmp_path / "models"))
     assert zoo.find("other").path == other
     assert [model.name for model in zoo.installed()] == [
-        "other", "exact", "exact-signal", "exact-volume", "photo", "photo-eyes"]
+        "other", "exact", "exact-signal", "exact-volume", "photo", "photo-eyes", "video"]
 
 
 def test_weights_that_are_not_installed_are_named(photo):
