@@ -42,7 +42,7 @@ LONGEST = 32                # frames of a group
 CUT = 12.0, 4.0             # a scene ends where frames differ by so many levels, and so many times
 THUMB = 16                  # pixels that are seen as one there
 LARGEST_FACTS = 1 << 26
-MOST_AROUND = 1 << 30
+MOST_AROUND = 1 << 28      # bytes of sound and such
 
 
 # ---- compress

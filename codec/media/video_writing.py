@@ -53,11 +53,11 @@ def write(clip: Clip, suffix: str, file: BinaryIO) -> tuple[int, list[str]]:
                 container.mux(stream.encode(frame))
             container.mux(stream.encode())
             others.until(None)
-    except av.error.FFmpegError as error:
+    except (av.error.FFmpegError, av.codec.codec.UnknownCodecError) as error:
         if out.error:
             raise out.error from None
-        raise CodecError(f"cannot write it as {suffix}: {error.strerror or error}", "unsupported"
-                         ) from None
+        why = getattr(error, "strerror", None) or f"{name}: {error}"
+        raise CodecError(f"cannot write it as {suffix}: {why}", "unsupported") from None
     return out.size, notes
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import codec
-from codec.media import video
+from codec.media import video, video_writing
 from tests.codec.media.made_clips import file_of, moving, shown
 
 
@@ -177,6 +177,12 @@ def test_colours_are_those_of_the_matrix_that_a_file_names():
         video.write(codec.Clip(frames, (2, 64, 96), layout="yuv444p", matrix=matrix), ".mkv", out)
         clip = read(out.getvalue())
         assert clip.matrix == matrix and decibels(clip.array, frames) > 39
+
+
+def test_a_coder_that_is_not_there_is_said(monkeypatch):
+    monkeypatch.setitem(video_writing.CODECS, "matroska", ("libnone", {}))
+    with pytest.raises(codec.CodecError, match=r"cannot write it as \.mkv: libnone"):
+        video.write(codec.Clip.of_array(moving(1, 16, 16)), ".mkv", io.BytesIO())
 
 
 def test_without_pyav_a_line_says_what_to_install(monkeypatch):
