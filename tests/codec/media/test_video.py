@@ -16,7 +16,7 @@ from tests.codec.media.made import joined, sections_of
 from tests.codec.media.made_clips import PHOTO, file_of, moving, shown
 
 GOLDEN = Path(__file__).parents[2] / "data" / "golden" / "video.tfci"
-GOLDEN_DIGEST = "2904a1660ada309ff728c35cf5506cf4d97be7d4358801e72c02dee7cbdadfbf"
+GOLDEN_DIGEST = "ce67a3a83910a8c0ea44b66674a64695890392c49164f40e9aa05bf9eded2686"
 
 
 def decibels(a, b):
