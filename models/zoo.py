@@ -245,17 +245,17 @@ def installed() -> list[InstalledModel]:
 
 
 def find(name: str) -> InstalledModel:
-    """The model of this name, or in this folder.
+    """The installed model of this name, or else the one in this folder.
 
     Raises:
         CodecError: if there is none, with the names there are.
     """
-    if Path(name, "model.json").exists():
-        return open_folder(Path(name))
     models = installed()
     for model in models:
         if model.name == name:
             return model
+    if Path(name, "model.json").exists():
+        return open_folder(Path(name))
     names = ", ".join(m.name for m in models) or "none"
     raise CodecError(f"model {name!r} is not installed; installed: {names}", "missing")
 

@@ -98,6 +98,9 @@ def test_models_are_found_by_name_folder_and_digest(photo, tmp_path, monkeypatch
                                          "video$") as told:
         zoo.find("other")
     assert told.value.kind == "missing"
+    changed(photo, tmp_path / "photo", name="mine")
+    monkeypatch.chdir(tmp_path)             # a folder that has a model's name is not that model
+    assert zoo.find("photo") == photo and zoo.find("./photo").name == "mine"
     monkeypatch.setenv("CODEC_MODELS", str(tmp_path / "models"))
     assert zoo.find("other").path == other
     assert [model.name for model in zoo.installed()] == [
