@@ -3,8 +3,10 @@
 The networks of `photo`, whose analysis and linear paths stay as they are; synthesis sees the
 prediction. What it learns from are clips as they are coded, at random qualities.
 
-The shipped weights: 357 sequences of frames of 256x256 pixels (models/weights/video/README.md lists
-them), 3,270 residual pictures, averaged weights, 70 minutes on two CPU cores that others used too:
+The shipped weights: eleven twelfths of 357 sequences of frames of 256x256 pixels
+(models/weights/video/README.md lists them), 3,270 residual pictures, made by an earlier encoder
+(means of two references, groups of seven frames, no choices); averaged weights, 70 minutes on two
+CPU cores that others used too:
 
 1. From the weights of `photo`, 50 minutes, 6,675 steps of four 192x192 crops, without `feedback`.
 2. On with the averages of 1., 20 minutes, 4,232 steps, with it.
