@@ -87,7 +87,7 @@ def model_for(medium, target: Target, tune: str | None = None, model: str | None
     """The model of this name, or the one that a medium has for what counts; see `compress`."""
     if model and tune:
         raise CodecError(f"tune is {tune!r} and model {model!r}; give one of them", "usage")
-    exact = target.max_error is not None
+    exact, own = target.max_error is not None, medium.__name__.rpartition(".")[2]
     if exact and tune:
         raise CodecError(f"tune is {tune!r}; with a bound on errors there is nothing to tune",
                          "usage")
@@ -102,14 +102,13 @@ def model_for(medium, target: Target, tune: str | None = None, model: str | None
             raise CodecError(f"model {model!r} " + (
                 "codes no samples exactly; leave it out, or train one with --config exact" if exact
                 else "codes samples exactly; give a bound on errors too"), "usage")
-        own = medium.__name__.rpartition(".")[2]
         if found.info["media"] != own:
             raise CodecError(f"model {model!r} is one of {found.info['media']}; this is a {own}",
                              "usage")
         return found
     named = medium.MODELS
     if not named:
-        raise CodecError(f"{medium.__name__.rpartition('.')[2]}s are coded with a bound on errors: "
+        raise CodecError(f"{own}s are coded with a bound on errors: "
                          "give --lossless or --max-error", "usage")
     if tune is None:
         tune = target.metric if target.metric in named else next(iter(named))

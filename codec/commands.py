@@ -77,7 +77,7 @@ def compress(args) -> None:
         notes = list(value.notes)
         if args.measure:
             lost = medium.compare(value, medium.decompress(header, kept, engine))
-            notes += _tell_losses(lost, report)
+            notes += _tell_losses(lost, report, bool(medium.EXACT))
         if size > given:
             notes.append(f"the result is larger than the input ({size} > {given} bytes)")
         return report | _ran(args, engine) | ({"notes": notes} if notes else {})
@@ -100,10 +100,10 @@ def _given(name: str, max_pixels: int) -> Iterator[tuple[Any, int]]:
         yield source, given
 
 
-def _tell_losses(lost: dict[str, float], report: dict[str, Any]) -> list[str]:
-    """Puts them into a report; notes on them."""
+def _tell_losses(lost: dict[str, float], report: dict[str, Any], avoidable: bool) -> list[str]:
+    """Puts them into a report; notes on them, where nothing need be lost."""
     report |= {k: v if math.isfinite(v) else None for k, v in lost.items()}     # JSON has none
-    if (report["psnr"] or SUFFERS) < SUFFERS and report.get("quality", 0) >= 50:
+    if avoidable and (report["psnr"] or SUFFERS) < SUFFERS and report.get("quality", 0) >= 50:
         return [f"this picture suffers ({report['psnr']:.1f} dB): sharp graphics are better kept "
                 "with --lossless"]
     return []

@@ -177,6 +177,13 @@ def test_tensorflow_stays_away_until_needed(code):
     assert done.returncode == 0, done.stderr
 
 
+def test_media_are_looked_at_without_what_only_clips_need():
+    program = ("import sys; from codec import media; media.suffixes(); "
+               "print({'numba', 'cv2', 'av'} & {*sys.modules})")
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True)
+    assert done.stdout == "set()\n", done.stderr
+
+
 # ---- sizes
 
 def test_no_file_is_long():

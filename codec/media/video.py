@@ -13,16 +13,25 @@ import json
 import zlib
 from collections.abc import Iterable, Iterator
 from fractions import Fraction
+from functools import lru_cache
+from types import ModuleType
 from typing import Any
 
 import numpy as np
+from PIL import Image
 
-from codec import bitstream, rate_control
+from codec import bitstream, files, rate_control
 from codec.bitstream import Header, Section, inflated, read_varint, varint
+from codec.decibels import psnr
 from codec.engines import Engine
-from codec.media import video_group, video_learning
-from codec.media.video_file import MOST_FRAMES, SUFFIXES, read, recognises
-from codec.media.video_learning import STRIPS, clip_or_strip
+from codec.media.video_file import (
+    MOST_FRAMES,
+    STRIPS,
+    SUFFIXES,
+    clip_or_strip,
+    read,
+    recognises,
+)
 from codec.media.video_value import LAYOUTS, Again, Clip
 from codec.media.video_writing import write
 from codec.models.errors import CodecError
@@ -42,7 +51,7 @@ LONGEST = 32                # frames of a group
 CUT = 12.0, 4.0             # a scene ends where frames differ by so many levels, and so many times
 THUMB = 16                  # pixels that are seen as one there
 LARGEST_FACTS = 1 << 26
-MOST_AROUND = 1 << 28      # bytes of sound and such
+MOST_AROUND = 1 << 28       # bytes of sound and such
 
 
 # ---- compress
@@ -61,43 +70,43 @@ def compress(clip: Clip, target: rate_control.Target, engine: Engine,
     if clip.around:
         head.append(Section(bitstream.AROUND, pack_around((clip.around,))))
 
-    def sections(quality: float) -> Iterator[Section]:
+    def coded(quality: float, lost: list[float] | None = None) -> Iterator[Section]:
         header = Header(MEDIA, clip.shape, bitstream.WHOLE, rate_control.round_quality(quality),
                         engine.model.digest, engine.model.name)
         yield from [Section(bitstream.HEADER, header.pack()), *head]
-        for _, data, _ in _coded(clip, header, engine):
-            yield Section(bitstream.GROUP, data)
+        start = 0
+        for frames in groups(clip):
+            data, shown = _groups().encode(frames, header.quality, engine, _crc(header, start))
+            if lost is not None:
+                lost += [min(psnr(a, b), 100.0) for a, b in zip(frames, shown)]
+            yield Section(bitstream.GROUP, varint(len(frames)) + data)
+            start += len(frames)
 
-    def size_at(quality: float) -> int:
-        return bitstream.size(sections(quality))
-
-    def psnr_at(quality: float) -> float:
-        header = Header(MEDIA, clip.shape, bitstream.WHOLE, rate_control.round_quality(quality),
-                        engine.model.digest, engine.model.name)
-        lost = [_decibels(a, b) for frames, _, shown in _coded(clip, header, engine)
-                for a, b in zip(frames, shown)]
-        return float(np.mean(lost))
+    @lru_cache(maxsize=1)               # a search ends on the file it wants
+    def attempt(quality: float) -> tuple[list[Section], float]:
+        lost = list[float]()
+        return list(coded(quality, lost)), float(np.mean(lost))
+    if target.quality is not None:
+        yield from coded(target.quality)
+        return
     quality = rate_control.quality_for(
-        target, size_at, psnr_at, int(np.prod(clip.shape)),
+        target, lambda quality: bitstream.size(attempt(quality)[0]),
+        lambda quality: attempt(quality)[1], int(np.prod(clip.shape)),
         sum(len(section.payload) for section in head), clip.seconds)
-    yield from sections(quality)
+    yield from attempt(quality)[0]
 
 
-def _coded(clip: Clip, header: Header, engine: Engine
-           ) -> Iterator[tuple[list[np.ndarray], bytes, list[np.ndarray]]]:
-    """Group by group: its frames, its section's payload, and its frames as decoded."""
-    start = 0
-    for frames in groups(clip):
-        data, shown = video_group.encode(frames, header.quality, engine, _crc(header, start))
-        yield frames, varint(len(frames)) + data, shown
-        start += len(frames)
+def _groups() -> ModuleType:
+    """What codes groups: it takes numba and OpenCV, and pictures need neither."""
+    from codec.media import video_group
+    return video_group
 
 
 def groups(frames: Iterable[np.ndarray]) -> Iterator[list[np.ndarray]]:
     """Frames that are coded together: those of a scene, so many at most."""
     group, changes, before = list[np.ndarray](), list[float](), None
     for frame in frames:
-        small = _thumb(frame)
+        small = np.asarray(Image.fromarray(frame).reduce(THUMB), np.float32)
         change = 0.0 if before is None else float(np.abs(small - before).mean())
         usual = float(np.median(changes)) if changes else 0.0
         before = small
@@ -109,15 +118,6 @@ def groups(frames: Iterable[np.ndarray]) -> Iterator[list[np.ndarray]]:
         group.append(frame)
     if group:
         yield group
-
-
-def _thumb(frame: np.ndarray) -> np.ndarray:
-    """Means of every 16x16 pixels."""
-    height, width = (max(THUMB, n // THUMB * THUMB) for n in frame.shape[:2])
-    whole = np.resize(frame, (height, width, 3)) if frame.shape[0] < THUMB or (
-        frame.shape[1] < THUMB) else frame[:height, :width]
-    blocks = whole.reshape(height // THUMB, THUMB, width // THUMB, THUMB, 3)
-    return blocks.mean((1, 3), dtype=np.float32)
 
 
 def _crc(header: Header, start: int) -> int:
@@ -139,6 +139,7 @@ def _packed(clip: Clip) -> bytes:
 
 def learned(clip: Clip) -> list[np.ndarray]:
     """Its residual pictures, with what they go by: see `video_learning`."""
+    from codec.media import video_learning
     return video_learning.learned(clip, MODELS["psnr"])
 
 
@@ -152,7 +153,6 @@ def info(header: Header) -> dict:
 
 def kept_name(name: str, extras: dict[str, bytes]) -> str:
     """The name that a file had: its result is called so by default."""
-    from codec import files
     return name if files.suffix(name) in SUFFIXES else ""
 
 
@@ -167,9 +167,8 @@ def decompress(header: Header, sections: Iterable[Section], engine: Engine,
                part: tuple[int, ...] | Seconds | None = None, lost: list[Box] | None = None
                ) -> Clip:
     """The sections after a header -> their clip, or a part of it: the first frame, and how many, or
-    seconds.
-    Frames are decoded when they are asked for, a group at a time. lost: gets the boxes of those
-    that are not what was written; the frame before is shown there.
+    seconds. Frames are decoded when they are asked for, a group at a time. lost: gets the boxes of
+    those that are not what was written; the frame before is shown there.
 
     Raises:
         CodecError: if there are such, and nothing takes their boxes; or the part lies outside.
@@ -191,7 +190,7 @@ def decompress(header: Header, sections: Iterable[Section], engine: Engine,
             if not shared:
                 continue
             try:
-                found = video_group.decode(
+                found = _groups().decode(
                     data, len(place), (*size, 3), engine, _crc(header, place.start),
                     range(shared.start - place.start, shared.stop - place.start))
             except CodecError:
@@ -297,14 +296,9 @@ def digest(header: Header, sections: Iterable[Section], engine: Engine) -> dict:
     units = [unit.tiles[0] for unit in bitstream.units(sections, 1, {}, None, bitstream.GROUP)]
     found = ((data, place, _crc(header, place.start))
              for data, place in _placed(units, header.shape[0], False))
-    return video_group.digest(found, header, engine)
+    return _groups().digest(found, header, engine)
 
 
 def compare(a: Clip, b: Clip) -> dict:
     """What the second has lost of the first: PSNR over all samples in dB, the mean of frames."""
-    return {"psnr": float(np.mean([_decibels(x, y) for x, y in zip(a, b)]))}
-
-
-def _decibels(a: np.ndarray, b: np.ndarray) -> float:
-    error = float(np.mean((a.astype(np.float32) - b)**2))
-    return 10 * float(np.log10(255**2 / error)) if error else float("inf")
+    return {"psnr": float(np.mean([psnr(x, y) for x, y in zip(a, b)]))}

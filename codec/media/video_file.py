@@ -12,6 +12,7 @@ from types import ModuleType
 from typing import Any, BinaryIO
 
 import numpy as np
+from PIL import Image
 
 from codec.bitstream import check_size
 from codec.media.video_value import LAYOUTS, Again, Clip
@@ -23,6 +24,7 @@ PICTURES = {b"avif", b"avis", b"heic", b"heix", b"hevc", b"hevx", b"mif1", b"msf
 SCALING = "spline+full_chroma_int+full_chroma_inp+accurate_rnd"
 TURNS = {90: ["transpose=cclock"], 180: ["hflip", "vflip"], -180: ["hflip", "vflip"],
          -90: ["transpose=clock"], 270: ["transpose=clock"]}
+STRIPS = {".webp", ".png"}      # of pictures that hold frames to learn from
 MOST_FRAMES = 1 << 24
 
 
@@ -65,6 +67,25 @@ def read(source: Any, limit: int) -> Clip:
     again = _again(source)
     with _opened(again()) as container:
         return _looked_through(container, again, limit)
+
+
+def clip_or_strip(blob: bytes, limit: int) -> Clip:
+    """The clip in a file's bytes, or square frames below one another in a picture.
+
+    Raises:
+        CodecError: if it is none of these.
+    """
+    if recognises(io.BytesIO(blob)):
+        return read(blob, limit)
+    try:
+        pixels = np.asarray(Image.open(io.BytesIO(blob)).convert("RGB"))
+    except (OSError, ValueError, Image.DecompressionBombError) as error:
+        raise CodecError(f"no picture: {error}", "damaged") from None
+    height, width = pixels.shape[:2]
+    if height % width:
+        raise CodecError(f"is {width}x{height}; allowed are square frames below one another",
+                         "unsupported")
+    return Clip.of_array(pixels.reshape(-1, width, width, 3))
 
 
 def _of_array(array: np.ndarray, limit: int) -> Clip:
@@ -207,7 +228,7 @@ class Filters:
 
 
 def _around(again, notes: list[str]) -> bytes:
-    """Sound, subtitles and chapters, as they are, in a Matroska file; empty if there are none."""
+    """Sound and subtitles, as they are, in a Matroska file; empty if there are none."""
     av, out = pyav(), io.BytesIO()
     with _opened(again()) as container:
         others = [s for s in container.streams if s.type in ("audio", "subtitle")]

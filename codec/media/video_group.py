@@ -48,7 +48,7 @@ class Plan(NamedTuple):
     >>> plan = Plan(50.0, 4, (6.0, 14.0, 20.0))
     >>> [plan.quality_of(Place(4, [0], 0)), plan.quality_of(Place(1, [0, 2], 2))]
     [44.0, 30.0]
-    >>> Plan.unpack(plan.pack(), 0) == (plan, 9)
+    >>> Plan.unpack(plan.pack()) == (plan, 9)
     True
     """
 
@@ -61,9 +61,10 @@ class Plan(NamedTuple):
             round(QUALITY_UNIT * number) for number in (self.quality, *self.below)))
 
     @classmethod
-    def unpack(cls, data: bytes, at: int) -> tuple[Plan, int]:
-        """The plan, and where it ends; ValueError or IndexError if it cannot be."""
-        span, at = read_varint(data, at)
+    def unpack(cls, data: bytes) -> tuple[Plan, int]:
+        """The plan that data begin with, and where it ends; ValueError or IndexError if there is
+        none."""
+        span, at = read_varint(data, 0)
         levels = 1 + SPANS.index(span)
         end = at + 2 + 2 * levels
         if len(data) < end:
@@ -114,8 +115,8 @@ def encode(frames: list[np.ndarray], quality: float, engine: Engine, crc: int,
     originals = [video_search.seen(frame) for frame in frames]
     decoded: dict[int, np.ndarray] = {}
     known: dict[tuple[int, int], np.ndarray] = {}
-    coder, payloads = Coder(video_motion.CONTEXTS), []
-    plan, drawn = Plan(quality, SPAN, BELOW), False
+    coder, payloads = Coder(video_motion.CONTEXTS), list[bytes]()
+    plan = Plan(quality, SPAN, BELOW)
 
     def code(place: Place) -> tuple:
         frame, references, _ = place
@@ -125,8 +126,9 @@ def encode(frames: list[np.ndarray], quality: float, engine: Engine, crc: int,
         motion = video_search.search(
             frames[frame], originals[frame], [originals[r] for r in references],
             [decoded[r] for r in references], bases(known, frame, references),
-            engine.model.lmbda(own), drawn)
-        prediction = predict([decoded[r] for r in references], motion.fields, motion.choices, drawn)
+            engine.model.lmbda(own), video_frame.is_drawn(payloads[0]))
+        prediction = predict([decoded[r] for r in references], motion.fields, motion.choices,
+                             video_frame.is_drawn(payloads[0]))
         if tell:
             tell(video_frame.residual(frames[frame], prediction), prediction, own)
         return motion, *video_frame.encode(frames[frame], prediction, own, engine, start)
@@ -136,7 +138,6 @@ def encode(frames: list[np.ndarray], quality: float, engine: Engine, crc: int,
         for place, (motion, payload, shown) in zip(places, found):
             decoded[place.frame] = shown
             payloads.append(payload)
-            drawn = drawn or (not motion and video_frame.is_drawn(payload))
             if motion:
                 _write_motion(coder, motion)
                 known |= {(place.frame, r): f for r, f in zip(place.references, motion.fields)}
@@ -243,7 +244,7 @@ def _apart(data: bytes, count: int, crc: int) -> tuple[Plan, bytes, list[bytes]]
     """
     parts, at = list[bytes](), -1
     with suppress(IndexError, ValueError):
-        plan, begin = Plan.unpack(data, 0)
+        plan, begin = Plan.unpack(data)
         at = begin + 2
         for _ in range(count + 1):
             length, at = read_varint(data, at)

@@ -7,13 +7,12 @@ from __future__ import annotations
 import numpy as np
 
 from codec.exact_symbol_loops import clip, jit
-
-FIELD, CHOICE, GRAY = 8, 16, 128
+from codec.media.video_motion import CHOICE, FIELD
 
 
 @jit
-def predict(first, second, field, other, weights, taps, drawn):
-    """weights [rows, columns, 2] of both references, in 1/64."""
+def predict(first, second, field, other, weights, gray, taps, drawn):
+    """weights [rows, columns, 2] of both references, in 1/64; gray: where there is none."""
     height, width, _ = first.shape
     out, sums = np.empty((height, width, 3), np.uint8), np.empty((2, 3), np.int64)
     for y in range(height):
@@ -25,9 +24,9 @@ def predict(first, second, field, other, weights, taps, drawn):
                 warp(first, field, y, x, taps, drawn, sums[0])
             if b > 0:
                 warp(second, other, y, x, taps, drawn, sums[1])
-            gray = 16 * GRAY * (65536 - a - b) + (1 << 19)
+            rest = 16 * gray * (65536 - a - b) + (1 << 19)
             for c in range(3):
-                out[y, x, c] = clip((sums[0, c] * a + sums[1, c] * b + gray) >> 20, 0, 255)
+                out[y, x, c] = clip((sums[0, c] * a + sums[1, c] * b + rest) >> 20, 0, 255)
     return out
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from codec.adaptive_bits import Coder, code, code_even, jit
 
 GRIDS = 32, 16, 8           # pixels a cell spans
-CHOICE = 16                 # pixels a choice of references is for
+FIELD, CHOICE = GRIDS[-1], 16   # pixels that a vector, and a choice of references, are for
 MOST = 1 << 14              # of a vector, in quarters of a pixel
 UNARY = 12                  # sizes are coded by so many bits of their own before a Golomb code
 ZERO, SIZES, SIGNS = 0, 36, 36 + 2 * 4 * UNARY              # contexts of a grid
@@ -77,8 +77,6 @@ def bases(known: dict, frame: int, references: list[int]) -> list[np.ndarray] | 
 def _scaled(field: np.ndarray, by: int, of: int) -> np.ndarray:
     """field * by / of, of > 0, rounded to the nearest (halves up)."""
     return (2 * field * by + of) // (2 * of)
-
-
 
 
 def code_field(coder: Coder, kind: int, corrections: list[np.ndarray],

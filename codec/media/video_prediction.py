@@ -9,8 +9,8 @@ from __future__ import annotations
 import numpy as np
 
 from codec.compiled import Loops
+from codec.media.video_motion import CHOICE, FIELD
 
-FIELD, CHOICE = 8, 16       # pixels that a vector, and a choice of references, are for
 STEP = 32                   # positions between two pixels
 SHARE = 64                  # what weights of references are of
 NONE = 3                    # a choice; 0 is both, or the only one, 1 the first, 2 the second
@@ -46,8 +46,8 @@ def predict(references: list[np.ndarray], fields: list[np.ndarray], choices: np.
     weights = (PAIRS if len(references) == 2 else SINGLES)[choices]
     loops = compiled(references[0].size)
     if loops:
-        return loops.predict(references[0], references[-1], fields[0], fields[-1], weights, TAPS,
-                             drawn)
+        return loops.predict(references[0], references[-1], fields[0], fields[-1], weights, GRAY,
+                             TAPS, drawn)
     size = references[0].shape[:2]
     shares = between(weights, size, CHOICE, drawn)
     total = 16 * GRAY * (SHARE * 1024 - shares.sum(-1, keepdims=True))

@@ -17,11 +17,10 @@ from types import ModuleType
 import numpy as np
 
 from codec.media import video_motion
-from codec.media.video_motion import CHOICE, GRIDS, built
+from codec.media.video_motion import CHOICE, FIELD, GRIDS, built
 from codec.media.video_prediction import NONE, predict
 from codec.models.errors import CodecError
 
-FINE = GRIDS[-1]
 WORTH = 0.3             # share of lambda that an error of the prediction counts by
 CHOICE_WORTH = 0.5
 STEPS = 4, 2, 1         # quarters of a pixel
@@ -95,16 +94,11 @@ def _flow(a: Frame, b: Frame) -> np.ndarray:
     """Where the pixels of 8x8 cells of a are in b, in quarters of a pixel: int [rows, columns, 2].
     """
     cv2 = opencv()
-    flow = _dis().calc(a.luma, b.luma, None)
-    rows, columns = (n // FINE for n in a.luma.shape)
+    search = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+    flow = search.calc(a.luma, b.luma, None)
+    rows, columns = (n // FIELD for n in a.luma.shape)
     cells = cv2.resize(flow, (columns, rows), interpolation=cv2.INTER_AREA)
     return np.rint(np.clip(4 * cells, -video_motion.MOST, video_motion.MOST)).astype(np.int64)
-
-
-def _dis():
-    """Made for each thread that asks: it keeps what it works on."""
-    cv2 = opencv()
-    return cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
 
 
 def _bits(vectors: np.ndarray) -> np.ndarray:
@@ -121,7 +115,7 @@ def _corrections(original: Frame, reference: Frame, base: np.ndarray, flow: np.n
     cv2 = opencv()
     found = [np.zeros(shape, np.int64) for shape in grids]
     for i, (side, shape) in enumerate(zip(GRIDS, grids)):
-        half = int(side > FINE)             # coarse grids are searched at half the size
+        half = int(side > FIELD)             # coarse grids are searched at half the size
 
         def field(grid: np.ndarray, i=i) -> np.ndarray:
             return built(base, [*found[:i], grid, *found[i + 1:]])
@@ -138,7 +132,7 @@ def _corrections(original: Frame, reference: Frame, base: np.ndarray, flow: np.n
             return each[:shape[0], :shape[1]] * (worth * side**2) + _bits(grid)
 
         target = (flow - field(found[i])).astype(np.float32)
-        if side > FINE:
+        if side > FIELD:
             target = cv2.resize(target, shape[1::-1], interpolation=cv2.INTER_AREA)
         found[i] = _tried(cost, found[i], np.rint(target).astype(np.int64), i == 0)
     return found
@@ -172,7 +166,7 @@ def _warped(reference: Frame, field: np.ndarray, half: int, drawn: bool) -> np.n
     cv2 = opencv()
     source = reference.sizes[half]
     height, width = source.shape
-    rows, columns = (n // FINE for n in reference.luma.shape)
+    rows, columns = (n // FIELD for n in reference.luma.shape)
     padded = np.pad(field, [(0, rows - field.shape[0]), (0, columns - field.shape[1]), (0, 0)],
                     mode="edge").astype(np.float32)
     moved = cv2.resize(padded * (0.25 / (1 + half)), (width, height),

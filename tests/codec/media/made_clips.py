@@ -17,12 +17,13 @@ def moving(count, height=70, width=90, step=(2, 1), top=60, left=120):
 
 
 def file_of(frames, form="matroska", coder="ffv1", layout="yuv420p", rate=25, times=None,
-            sound=None, aspect=1):
+            sound=None, aspect=1, **options):
     """The bytes of a file of frames; times: of each in thousandths of a second; sound: a coder of
-    it, for a second of a tone."""
+    it, for a second of a tone; options: of the coder."""
     out = io.BytesIO()
     with av.open(out, "w", format=form) as container:
-        stream = container.add_stream(coder, rate=Fraction(rate).limit_denominator(1001))
+        stream = container.add_stream(coder, rate=Fraction(rate).limit_denominator(1001),
+                                      options=options)
         stream.height, stream.width, stream.pix_fmt = *frames[0].shape[:2], layout
         stream.codec_context.sample_aspect_ratio = Fraction(aspect)
         if times:

@@ -2,6 +2,7 @@
 
 import io
 import math
+import struct
 
 import av
 import numpy as np
@@ -53,6 +54,21 @@ def test_ten_bits_are_rounded_and_said():
     assert clip.notes == ["10 bits a sample are rounded to 8"] and clip.layout == "yuv420p"
 
 
+@pytest.mark.parametrize("matrix, turns", [
+    ((0, 1, 0, -1, 0, 0), -1), ((-1, 0, 0, 0, -1, 0), 2), ((0, -1, 0, 1, 0, 0), 1)])
+def test_frames_are_turned_as_their_file_says(matrix, turns):
+    """By the matrix of an MP4's track header: a, b, u, c, d, v of ISO/IEC 14496-12."""
+    frames = moving(2, 48, 96)
+    blob = file_of(frames, "mp4", "libx264", "yuv444p")
+    at = blob.index(b"tkhd") + 44
+    values = [n << 16 for n in matrix] + [0, 0, 1 << 30]
+    assert blob[at:at + 36] == struct.pack(">9i", 1 << 16, 0, 0, 0, 1 << 16, 0, 0, 0, 1 << 30)
+    clip = read(blob[:at] + struct.pack(">9i", *values) + blob[at + 36:])
+    expected = np.rot90(frames, turns, (1, 2))
+    assert clip.shape == expected.shape[:3] and decibels(clip.array, expected) > 30
+    assert "turned by" in clip.notes[0]
+
+
 def test_a_file_is_read_from_its_name(tmp_path):
     (tmp_path / "clip.mkv").write_bytes(file_of(moving(3, 32, 32)))
     again = codec.decompress(codec.compress(tmp_path / "clip.mkv", quality=30))
@@ -91,7 +107,12 @@ def of_two_sizes():
     return b"".join(file_of(moving(3, *size), "mpegts", "libx264") for size in ((64, 96), (96, 64)))
 
 
+def interlaced():
+    return file_of(moving(3, 64, 96), "mpeg", "mpeg2video", flags="+ildct+ilme")
+
+
 @pytest.mark.parametrize("blob, told", [
+    (lambda: interlaced(), "is interlaced"),
     (lambda: without_video(), "holds no video"),
     (lambda: b"\x1aE\xdf\xa3" + bytes(400), "damaged or no clip"),
     (lambda: file_of(moving(2, 32, 32), layout="yuva420p"), r"has alpha \(yuva420p\)"),

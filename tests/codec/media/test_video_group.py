@@ -33,7 +33,7 @@ def test_quality_falls_from_level_to_level():
 @given(st.binary(max_size=20))
 def test_any_bytes_are_a_plan_or_an_error(data):
     try:
-        plan, end = Plan.unpack(data, 0)
+        plan, end = Plan.unpack(data)
     except (IndexError, ValueError):
         return
     assert plan.pack() == data[:end] or data[0] > 127       # a varint of more bytes than it needs
