@@ -9,7 +9,6 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from functools import lru_cache
 from pathlib import Path
 from typing import TypeVar
 
@@ -93,7 +92,8 @@ def _single_products() -> Iterator[None]:
     with _state.lock:
         _state.users += 1
         if _state.users == 1:
-            _state.limit = _blas().limit(limits=1, user_api="blas")
+            # looked up anew: libraries may have been loaded since
+            _state.limit = ThreadpoolController().limit(limits=1, user_api="blas")
     try:
         yield
     finally:
@@ -101,8 +101,3 @@ def _single_products() -> Iterator[None]:
             _state.users -= 1
             if _state.users == 0 and _state.limit is not None:
                 _state.limit.restore_original_limits()
-
-
-@lru_cache
-def _blas() -> ThreadpoolController:
-    return ThreadpoolController()

@@ -2,6 +2,8 @@
 
 import math
 import os
+import subprocess
+import sys
 import threading
 import time
 
@@ -53,6 +55,21 @@ def test_each_matrix_product_takes_one_core():
     several = list(parallel.in_order(cores, range(3), 2))
     assert alone == {1} and several == [{1}] * 3
     assert cores() == before
+
+
+def test_libraries_that_were_loaded_later_take_one_core_too():
+    code = """if True:
+        from codec import parallel
+        [nothing] = parallel.in_order(abs, [0], 2)
+        import scipy.linalg
+        from threadpoolctl import threadpool_info
+        [found] = parallel.in_order(lambda _: threadpool_info(), [0], 2)
+        print(*{pool["num_threads"] for pool in found if pool["user_api"] == "blas"})
+    """
+    pytest.importorskip("scipy.linalg")
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True,
+                         env=os.environ | {"OPENBLAS_NUM_THREADS": "2"})
+    assert out.stdout == "1\n"
 
 
 def test_any_number_of_threads_gives_the_same_file(photo, monkeypatch):
