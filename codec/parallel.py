@@ -73,6 +73,29 @@ def in_order(function: Callable[[In], Out], items: Iterable[In], threads: int) -
             yield pending.popleft().result()
 
 
+@contextmanager
+def by_need(function: Callable[..., Out], needs: dict[int, list[int]], threads: int
+            ) -> Iterator[Callable[[int], Out]]:
+    """What waits for function(number, *results of the numbers that it needs) of each number. They
+    are computed `threads` at a time, in the order that they have in `needs`, where each comes after
+    those that it needs; matrix products as `in_order` has them.
+
+    >>> with by_need(lambda n, *found: n + sum(found), {1: [], 2: [1], 3: [1, 2]}, 2) as result:
+    ...     result(3)
+    7
+    """
+    pending: dict[int, Future[Out]] = {}
+    with _single_products(), ThreadPoolExecutor(max(1, min(threads, len(needs)))) as pool:
+        def work(number: int) -> Out:
+            return function(number, *(pending[other].result() for other in needs[number]))
+        try:
+            for number in needs:
+                pending[number] = pool.submit(work, number)
+            yield lambda number: pending[number].result()
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
 class _State:
     """Who wants a setting of matrix products, which is the whole process's."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from importlib import import_module
 
 import numpy as np
@@ -21,8 +20,8 @@ FAMILIES = {"photo": "codec.models.picture", "balle": "codec.models.picture",
 """The module that has a family's transforms, by `transforms(config)`: analysis, synthesis and
 hyper-analysis (None for hyper "none"). Each is a tf.Module of that name and says by `learning()`
 how its weights learn. A synthesis that knows what an error of a latent shows has `energy` and
-`towards`; one that sees a prediction besides latents has `of_blocks`, which takes both in one
-array; a family whose signals people look at has `difference`."""
+`towards`; one that sees a prediction besides latents has `beside`, the layer that does; a family
+whose signals people look at has `difference`."""
 
 
 class Autoencoder(tf.Module):
@@ -110,13 +109,13 @@ class Autoencoder(tf.Module):
         return 1 + len(self.config.steps)
 
     def transforms(self) -> dict:
-        """What an engine runs, by name: functions of [1, *spatial, C] and their C."""
+        """What an engine runs, by name: functions of [1, *spatial, C] and their C. A synthesis that
+        sees a prediction is installed in integers (`integer_synthesis`)."""
         c = self.config
-        show, inputs = self.synthesis, c.latents
-        if self.sees_prediction:
-            show, inputs = self.synthesis.of_blocks, c.latents + math.prod(c.cell) * c.samples
-        out = {"analysis": (lambda x: self.analysis(x / PEAK), c.samples), "synthesis": (
-            lambda y: tf.clip_by_value(show(y) * PEAK, 0.0, PEAK), inputs)}
+        out = {"analysis": (lambda x: self.analysis(x / PEAK), c.samples)}
+        if not self.sees_prediction:
+            out["synthesis"] = lambda y: tf.clip_by_value(self.synthesis(y) * PEAK, 0.0, PEAK), (
+                c.latents)
         if c.hyper != "none":
             out["hyper_analysis"] = (self.hyper_analysis, c.latents)
         return out
@@ -124,7 +123,7 @@ class Autoencoder(tf.Module):
     @property
     def sees_prediction(self) -> bool:
         """Whether synthesis does."""
-        return hasattr(self.synthesis, "of_blocks")
+        return hasattr(self.synthesis, "beside")
 
     def gain_at(self, table, q):
         """The gain vectors of a table at q [B] in 0..1: [B, 1, .., M]."""
@@ -138,6 +137,15 @@ class Autoencoder(tf.Module):
         gradients through. With `seed` (int32 [2]), as in training, latents learn from uniform noise
         instead, and so does the prior of z.
         """
+        bits, y_hat = self.coded(x, q, seed, prediction)
+        pixels = tf.cast(tf.reduce_prod(tf.shape(x)[1:-1]), tf.float32)
+        x_hat = self._shown(y_hat, prediction)
+        if seed is None:
+            x_hat = tf.round(tf.clip_by_value(x_hat, 0.0, PEAK))
+        return bits / pixels, x_hat
+
+    def coded(self, x, q, seed=None, prediction=None):
+        """(bits [B], latents as they are decoded, without gain [B, *grid, M])."""
         y = self.analysis(x / PEAK) * self.gain_at(self.gain, q)
         if self.config.hyper == "none":
             y_hat = straight_through_round(y)
@@ -149,11 +157,7 @@ class Autoencoder(tf.Module):
                 y += self.correction(x, y, z_hat, q, prediction)
             y_hat, y_bits = self.code(y, z_hat, seed, self.worth(q))
             bits = total_bits(self.prior.prob(noisy(z, z_hat, seed, 0))) + y_bits
-        pixels = tf.cast(tf.reduce_prod(tf.shape(x)[1:-1]), tf.float32)
-        x_hat = self._shown(y_hat * self.gain_at(self.inverse_gain, q), prediction)
-        if seed is None:
-            x_hat = tf.round(tf.clip_by_value(x_hat, 0.0, PEAK))
-        return bits / pixels, x_hat
+        return bits, y_hat * self.gain_at(self.inverse_gain, q)
 
     def _shown(self, y, prediction):
         """The signal that latents without gain show, in 0..255, not clipped."""

@@ -15,8 +15,9 @@ import tensorflow as tf
 from ai_edge_litert import schema_py_generated as schema
 from safetensors.numpy import save
 
-from codec.models import priors, zoo
+from codec.models import integer_synthesis, priors, zoo
 from codec.models.autoencoder import FAMILIES, Autoencoder, build
+from codec.models.config import PEAK
 from codec.models.layers import SignalConv1D, SignalConv2D, SignalConv3D
 
 LEAST = 64              # samples: what is smaller stays in the graph
@@ -26,10 +27,11 @@ ORDERS: dict[int, list[tuple[int, ...]]] = {
 SIDE = {1: 1 << 16, 2: 512, 3: 64}      # of the signal that products are counted on, by rank
 
 
-def export(model: Autoencoder, folder: str | Path, base: zoo.InstalledModel | None = None, **facts
-           ) -> zoo.InstalledModel:
+def export(model: Autoencoder, folder: str | Path, base: zoo.InstalledModel | None = None,
+           signals: np.ndarray | None = None, **facts) -> zoo.InstalledModel:
     """Writes a model as an installed one and returns it; the model's own weights stay as they are.
-    base: a model that it shares weights with.
+    base: a model that it shares weights with; signals: some of those it was trained on, from which
+    a synthesis in integers has how large numbers get (else it is a rough one).
 
     Weights are rounded to float16 first, so that what is exported and loaded again is one and the
     same function. facts go into model.json as they are.
@@ -40,7 +42,10 @@ def export(model: Autoencoder, folder: str | Path, base: zoo.InstalledModel | No
     params = {name: v.numpy().astype(np.float16) for name, v in model.weights().items()}
     plain = build(model.config, params)         # whatever the arithmetic of the trained one
     own, shared = _apart(plain, params, base)
-    blobs = save(own), save(_coding(plain))
+    coding = _coding(plain)
+    if base and plain.sees_prediction:
+        coding |= _forms(plain, params, base, signals)
+    blobs = save(own), save(coding)
     encode, decode = per_sample(plain)
     packed = _graphs(plain, params, shared)
     hashed = [*blobs]
@@ -87,6 +92,26 @@ def _coding(model: Autoencoder) -> dict[str, np.ndarray]:
     if model.config.rdoq or model.config.feedback:
         coding["energy"] = model.synthesis.energy().numpy()
     return coding
+
+
+def _forms(model: Autoencoder, params: dict[str, np.ndarray], base: zoo.InstalledModel,
+           signals: np.ndarray | None) -> dict[str, np.ndarray]:
+    """The forms of synthesis in integers, of residual and of key pictures."""
+    found = {"synthesis": integer_synthesis.LOOSE, "key_synthesis": integer_synthesis.LOOSE}
+    if signals is not None:
+        pictures = build(base.config, base.params)
+
+        def samples(key: bool):
+            for i, one in enumerate(signals.astype(np.float32)[:, None]):
+                x, beside, q = one[..., :3], one[..., 3:6], one[0, 0, :1, 6] / PEAK
+                if key:
+                    x, beside, q = beside, None, np.array([(i + 0.5) / len(signals)], np.float32)
+                _, y = (pictures if key else model).coded(x, q, prediction=beside)
+                yield np.rint(y[0].numpy() * 2.0**integer_synthesis.LATENT_BITS), (
+                    None if key else one[0, ..., 3:6].astype(np.uint8))
+        found = {"synthesis": integer_synthesis.forms(params, samples(False)),
+                 "key_synthesis": integer_synthesis.forms(base.params, samples(True))}
+    return {f"{name}/forms": np.array(forms, np.int32) for name, forms in found.items()}
 
 
 # ---- graphs
@@ -177,8 +202,8 @@ def per_sample(model: Autoencoder) -> tuple[float, float]:
     signal = [1, *c.rank * [SIDE[c.rank]], c.samples]
     grid = [n // side for n, side in zip(signal[1:], c.cell)]
     encoder = _count(model.analysis, signal)
-    shows, inputs = model.transforms()["synthesis"]
-    decoder = _count(shows, [1, *grid, inputs])
+    seen = [signal] if model.sees_prediction else []
+    decoder = _count(model.synthesis, [1, *grid, c.latents], *seen)
     if c.hyper != "none":
         exact = _exact(model, grid)
         decoder += exact
@@ -200,9 +225,9 @@ def _exact(model: Autoencoder, grid: list[int]) -> float:
     return total
 
 
-def _count(function, shape: list[int]) -> float:
+def _count(function, *shapes: list[int]) -> float:
     """Products in the graph that really runs."""
-    graph = tf.function(function).get_concrete_function(tf.TensorSpec(shape)).graph
+    graph = tf.function(function).get_concrete_function(*map(tf.TensorSpec, shapes)).graph
     total = 0.0
     for op in graph.get_operations():
         if op.type == "MatMul":

@@ -30,12 +30,16 @@ def gain(table, q, xp=np):
     >>> gain(np.log([[1.0], [2.0], [8.0]]), 0.75).round(3).tolist()
     [4.0]
     """
+    return xp.exp(log_gain(table, q, xp))
+
+
+def log_gain(table, q, xp=np):
+    """The logarithms of those factors."""
     place = q * (table.shape[0] - 1)
     left = xp.minimum(xp.floor(place), table.shape[0] - 2)
     share = xp.asarray(place - left, np.float32)[..., None]
     left = xp.asarray(left, np.int32)
-    return xp.exp(xp.take(table, left, axis=0) * (1 - share)
-                  + xp.take(table, left + 1, axis=0) * share)
+    return xp.take(table, left, axis=0) * (1 - share) + xp.take(table, left + 1, axis=0) * share
 
 
 def worth(lmbda, rdoq: float, energy, inverse_gain):

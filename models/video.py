@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from codec.models.config import PEAK, Config
+from codec.models.config import Config
 from codec.models.learning import Learning, of_layers
 from codec.models.picture import NETWORK_GAIN, HyperAnalysis, PhotoAnalysis, PhotoSynthesis
 
@@ -52,12 +52,6 @@ class VideoSynthesis(PhotoSynthesis):
             if layer.name == "up":
                 x += self.beside(seen)
         return self.shown(y, x)
-
-    def of_blocks(self, x):
-        """As called, of [B, h, w, M + 768]: latents, then samples in 0..255 of the prediction's
-        16x16 under each."""
-        y, blocks = tf.split(x, [x.shape[-1] - 768, 768], -1)
-        return self(y, tf.nn.depth_to_space(blocks, 16) / PEAK)
 
     def learning(self) -> dict[str, Learning]:
         own = of_layers(self, slow=[self.linear, *self.network.layers[-1].trainable_variables],

@@ -5,7 +5,8 @@ A model is a folder:
     model.json            configuration, costs, SHA-256 of the weights and of the graphs; qualities:
                           what people ask for, and what a file's header then has
     params.safetensors    float16 weights: what turns latents into samples
-    coding.safetensors    integers: what turns bits into latents, exactly; and, for encoders, what
+    coding.safetensors    integers: what turns bits into latents, exactly; of a model of residual
+                          pictures, what makes synthesis one of integers; and, for encoders, what
                           errors of latents amount to. A model of the family "exact", which has no
                           latents, is this and model.json alone: what turns bits into samples
     transforms.zip        the transforms as LiteRT graphs, for who has no TensorFlow: NAME.tflite
@@ -37,6 +38,7 @@ from codec.models.config import SAMPLE_STEP, Config, position
 from codec.models.errors import CodecError
 from codec.models.exact import Predictor
 from codec.models.integer import space_to_depth
+from codec.models.integer_synthesis import Form, IntegerSynthesis
 
 WEIGHTS = Path(__file__).parent / "weights"
 SEARCH_VARIABLE = "CODEC_MODELS"        # more folders of models, separated as PATH is
@@ -122,6 +124,20 @@ class InstalledModel:
         """Of a model of the family "exact"."""
         return Predictor.from_arrays(self._arrays)
 
+    @cached_property
+    def synthesis(self) -> IntegerSynthesis:
+        """Of a model of residual pictures, which keeps it in integers."""
+        return IntegerSynthesis(self.params, self._forms("synthesis"))
+
+    @cached_property
+    def key_synthesis(self) -> IntegerSynthesis:
+        """The same of its base, for the key pictures of clips."""
+        assert self.base
+        return IntegerSynthesis(self.base.params, self._forms("key_synthesis"))
+
+    def _forms(self, name: str) -> list[Form]:
+        return [Form(*pair) for pair in self._arrays[f"{name}/forms"].tolist()]
+
     @property
     def has_graphs(self) -> bool:
         return "graphs" in self.info
@@ -169,12 +185,6 @@ class InstalledModel:
     def lmbda(self, quality: float) -> float:
         """Bits a pixel for a squared error, at a quality in 1..100."""
         return float(self.config.quality_lambda(position(quality)))
-
-    def beside(self, y: np.ndarray, prediction: np.ndarray) -> np.ndarray:
-        """Latents [*grid, M] with the prediction [*grid * cell, C] beside each, in one array as a
-        synthesis takes it that sees predictions."""
-        blocks = space_to_depth(prediction, self.config.cell)
-        return np.concatenate([y, blocks.astype(np.float32)], -1)
 
     def chooser(self, quality: float) -> Callable[[np.ndarray, np.ndarray, slice], np.ndarray]:
         """How an encoder chooses symbols: choose(value [..., C], index of tables [..., C], channels

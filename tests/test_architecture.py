@@ -19,6 +19,7 @@ FROM_MODELS = {"codec.models", "codec.models.errors", "codec.models.zoo", "codec
                "codec.models.exact", "codec.models.exact_fitting", "codec.models.exact_planes",
                "codec.models.exact_signal", "codec.models.exact_signal_fitting",
                "codec.models.exact_tables", "codec.models.exact_walk",
+               "codec.models.integer_synthesis",
                "codec.models.ms_ssim", "codec.models.requirements", "codec.models.ssimulacra2"}
 
 

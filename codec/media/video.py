@@ -189,18 +189,18 @@ def decompress(header: Header, sections: Iterable[Section], engine: Engine,
             shared = range(max(place.start, wanted.start), min(place.stop, wanted.stop))
             if not shared:
                 continue
+            at = shared.start
             try:
-                found = _groups().decode(
-                    data, len(place), (*size, 3), engine, _crc(header, place.start),
-                    range(shared.start - place.start, shared.stop - place.start))
+                for last in _groups().decode(
+                        data, len(place), (*size, 3), engine, _crc(header, place.start),
+                        range(shared.start - place.start, shared.stop - place.start)):
+                    yield last
+                    at += 1
             except CodecError:
                 if lost is None:
                     raise
-                lost.append((slice(shared.start, shared.stop), *(slice(0, n) for n in size)))
-                found = {}
-            for i in shared:
-                last = found.get(i - place.start, last)
-                yield last
+                lost.append((slice(at, shared.stop), *(slice(0, n) for n in size)))
+                yield from [last] * (shared.stop - at)
     if whole.times:
         told["times"] = tuple(whole.times[i] - whole.times[wanted.start] for i in wanted)
     return Clip(Again(frames), (len(wanted), *size), **told,

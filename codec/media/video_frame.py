@@ -10,7 +10,9 @@ from __future__ import annotations
 import numpy as np
 
 from codec import latents, lossless_webp, windows
+from codec.compiled import Loops
 from codec.engines import Engine
+from codec.models import integer_synthesis
 from codec.models.errors import CodecError
 from codec.models.zoo import InstalledModel
 
@@ -23,10 +25,10 @@ WINDOW = 48                     # cells a window of the transforms spans, each w
 def encode_key(pixels: np.ndarray, quality: float, engine: Engine, crc: int, frames: int
                ) -> tuple[bytes, np.ndarray]:
     """A key picture uint8 [H, W, 3], the first of so many frames -> its bytes, and what a decoder
-    will show. engine: of pictures; crc: what the digest goes on from. A drawn one, as of a screen,
-    is kept as it is where that is better: others follow from it."""
+    will show. crc: what the digest goes on from. A drawn one, as of a screen, is kept as it is
+    where that is better: others follow from it."""
     data, shown = encode(pixels, None, quality, engine, crc)
-    worth = engine.model.lmbda(quality) * _squared(pixels, shown) / 3 / 8
+    worth = of_keys(engine.model).lmbda(quality) * _squared(pixels, shown) / 3 / 8
     most = len(data) + worth * min(frames, FOLLOW)
     exact = lossless_webp.packed(pixels, most, lossless_webp.UP_TO)
     if exact is not None and len(exact) < most:
@@ -34,8 +36,8 @@ def encode_key(pixels: np.ndarray, quality: float, engine: Engine, crc: int, fra
     return bytes([BY_LATENTS]) + data, shown
 
 
-def decode_key(data: bytes, shape: tuple[int, ...], quality: float, engine: Engine, crc: int
-               ) -> np.ndarray:
+def decode_key(data: bytes, shape: tuple[int, ...], quality: float, model: InstalledModel,
+               crc: int) -> np.ndarray:
     """The key picture uint8 [H, W, 3] of its bytes.
 
     Raises:
@@ -44,7 +46,7 @@ def decode_key(data: bytes, shape: tuple[int, ...], quality: float, engine: Engi
     if is_drawn(data):
         return lossless_webp.unpacked(data[1:], shape[:2], 3)
     _check_kind(data)
-    return decode(data[1:], None, shape, quality, engine, crc)
+    return decode(data[1:], None, shape, quality, model, crc)
 
 
 def key_symbols(data: bytes, shape: tuple[int, ...], model: InstalledModel, crc: int
@@ -53,12 +55,23 @@ def key_symbols(data: bytes, shape: tuple[int, ...], model: InstalledModel, crc:
     if is_drawn(data):
         return lossless_webp.unpacked(data[1:], shape, 3)
     _check_kind(data)
-    return symbols(data[1:], shape, model, crc)
+    return symbols(data[1:], shape, of_keys(model), crc)
 
 
 def is_drawn(data: bytes) -> bool:
     """Whether the bytes of a key picture are those of a drawn one."""
     return data[:1] == bytes([EXACT])
+
+
+def of_keys(model: InstalledModel) -> InstalledModel:
+    """The model of key pictures.
+
+    Raises:
+        CodecError: if the model is none of video.
+    """
+    if model.base is None:
+        raise CodecError(f"model {model.name} is not one of video", "usage")
+    return model.base
 
 
 def _check_kind(data: bytes) -> None:
@@ -69,22 +82,23 @@ def _check_kind(data: bytes) -> None:
 def encode(pixels: np.ndarray, prediction: np.ndarray | None, quality: float, engine: Engine,
            crc: int) -> tuple[bytes, np.ndarray]:
     """A frame uint8 [H, W, 3] -> its bytes, and what a decoder will show; prediction: of the same
-    shape, or None for a key picture, which takes an engine of pictures; crc: what the digest goes
-    on from."""
-    model, target = engine.model, pixels if prediction is None else residual(pixels, prediction)
-    grid = windows.cells(target.shape[:2], model.config.cell)
-    padded = _padded(target, grid, engine)
+    shape, or None for a key picture; crc: what the digest goes on from."""
+    target, own = (pixels, engine.base) if prediction is None else (
+        residual(pixels, prediction), engine)
+    assert own
+    model, cell = own.model, own.model.config.cell
+    grid = windows.cells(target.shape[:2], cell)
     gain, choose = model.gain(quality), model.chooser(quality)
-    y = _run(engine, "analysis", padded.astype(np.float32), grid, model.config.cell, (1, 1)) * gain
+    padded = _padded(target, grid, cell).astype(np.float32)
+    y = _run(own, "analysis", padded, grid, cell) * gain
     coarse = windows.cells(grid, model.config.hyper_cell)
-    z = np.rint(_run(engine, "hyper_analysis", y, coarse, model.config.hyper_cell, (1, 1)))
-    z = z.astype(np.int32)
+    z = np.rint(_run(own, "hyper_analysis", y, coarse, model.config.hyper_cell)).astype(np.int32)
     first = latents.coded(y, z, model.coding, choose)
-    shown = _shown(first, prediction, pixels.shape, quality, engine)
+    shown = _shown(first, prediction, pixels.shape, quality, engine.model)
     error = pixels.astype(np.int16) - shown
-    y += model.correction(_padded(error, grid, engine, "constant"), y - first, quality)
+    y += model.correction(_padded(error, grid, cell, "constant"), y - first, quality)
     data, decoded = latents.pack(y, z, model.coding, choose, crc)
-    shown = _shown(decoded, prediction, pixels.shape, quality, engine)
+    shown = _shown(decoded, prediction, pixels.shape, quality, engine.model)
     if prediction is not None:
         gained = (_squared(pixels, prediction) - _squared(pixels, shown)) / 3
         if model.lmbda(quality) * gained <= 8 * len(data):         # a prediction alone is as good
@@ -93,7 +107,7 @@ def encode(pixels: np.ndarray, prediction: np.ndarray | None, quality: float, en
 
 
 def decode(data: bytes, prediction: np.ndarray | None, shape: tuple[int, ...], quality: float,
-           engine: Engine, crc: int) -> np.ndarray:
+           model: InstalledModel, crc: int) -> np.ndarray:
     """The frame uint8 [H, W, 3] of its bytes.
 
     Raises:
@@ -101,9 +115,10 @@ def decode(data: bytes, prediction: np.ndarray | None, shape: tuple[int, ...], q
     """
     if prediction is not None and not data:
         return prediction
-    grid = windows.cells(shape[:2], engine.model.config.cell)
-    symbols, mean = latents.unpack(data, grid, engine.model.coding, crc)
-    return _shown(symbols + mean, prediction, shape, quality, engine)
+    own = of_keys(model) if prediction is None else model
+    grid = windows.cells(shape[:2], own.config.cell)
+    symbols, mean = latents.unpack(data, grid, own.coding, crc)
+    return _shown(symbols + mean, prediction, shape, quality, model)
 
 
 def symbols(data: bytes, shape: tuple[int, ...], model: InstalledModel, crc: int) -> np.ndarray:
@@ -124,38 +139,53 @@ def residual(pixels: np.ndarray, prediction: np.ndarray) -> np.ndarray:
     return np.clip(pixels.astype(np.int16) - prediction + MIDDLE, 0, 255).astype(np.uint8)
 
 
-def _padded(samples: np.ndarray, grid: tuple[int, ...], engine: Engine, mode: str = "edge"
+def _padded(samples: np.ndarray, grid: tuple[int, ...], cell: tuple[int, ...], mode: str = "edge"
             ) -> np.ndarray:
     """Samples [H, W, 3], with more below and right, to whole cells."""
-    pads = [(0, n * side - length) for n, side, length in zip(
-        grid, engine.model.config.cell, samples.shape)]
+    pads = [(0, n * side - length) for n, side, length in zip(grid, cell, samples.shape)]
     return np.pad(samples, [*pads, (0, 0)], mode=mode)      # type: ignore[call-overload]
 
 
-def _shown(y: np.ndarray, prediction: np.ndarray | None, shape: tuple[int, ...], quality: float,
-           engine: Engine) -> np.ndarray:
-    """What decoded latents, at the quality's gain, show: uint8 [H, W, 3]."""
-    config, grid = engine.model.config, y.shape[:2]
-    y = (y * engine.model.gain(quality, inverse=True)).astype(np.float32)
-    if prediction is not None:
-        y = engine.model.beside(y, _padded(prediction, grid, engine))
-    samples = np.rint(_run(engine, "synthesis", y, grid, (1, 1), config.cell))
-    samples = samples[:shape[0], :shape[1]]
-    if prediction is not None:
-        samples = np.clip(samples + prediction - MIDDLE, 0, 255)
-    return samples.astype(np.uint8)
+def _shown(decoded: np.ndarray, prediction: np.ndarray | None, shape: tuple[int, ...],
+           quality: float, model: InstalledModel) -> np.ndarray:
+    """What latents as they are decoded, at the quality's gain, show: uint8 [H, W, 3]."""
+    own, synthesis = (of_keys(model), model.key_synthesis) if prediction is None else (
+        model, model.synthesis)
+    config, grid = own.config, decoded.shape[:2]
+    y = integer_synthesis.latents(
+        decoded, integer_synthesis.steps(own.params["inverse_gain"], quality))
+    seen = None if prediction is None else _padded(prediction, grid, config.cell)
+    out = np.empty([*(n * side for n, side in zip(grid, config.cell)), 3], np.uint8)
+    ops = compiled(out.size)
+    for box in windows.boxes(windows.whole(grid), (WINDOW, WINDOW)):
+        around = windows.grow(box, config.halo["synthesis"], grid)
+        part = synthesis(y[around], None if seen is None else (
+            seen[windows.samples(around, config.cell)]), ops)
+        out[windows.samples(box, config.cell)] = part[
+            windows.samples(windows.within(box, around), config.cell)]
+    out = out[:shape[0], :shape[1]]
+    if prediction is None:
+        return out
+    return np.clip(out.astype(np.int16) + prediction - MIDDLE, 0, 255).astype(np.uint8)
 
 
 def _run(engine: Engine, transform: str, source: np.ndarray, area: tuple[int, ...],
-         cell_in: tuple[int, ...], cell_out: tuple[int, ...]) -> np.ndarray:
-    """A transform of all of a source, in windows; area: in cells."""
+         cell: tuple[int, ...]) -> np.ndarray:
+    """An analysis of all of a source, in windows; area: in cells."""
     out = None
     for box, part in windows.run(lambda window: engine.run(transform, window), source,
                                  windows.whole(area), (WINDOW, WINDOW),
-                                 engine.model.config.halo[transform], cell_in, cell_out):
+                                 engine.model.config.halo[transform], cell, (1, 1)):
         if out is None:
-            out = np.empty([*(n * side for n, side in zip(area, cell_out)), part.shape[-1]],
-                           np.float32)
-        out[windows.samples(box, cell_out)] = part
+            out = np.empty([*area, part.shape[-1]], np.float32)
+        out[box] = part
     assert out is not None
     return out
+
+
+def _load():
+    from codec import synthesis_loops
+    return synthesis_loops
+
+
+compiled = Loops(_load, 1 << 12)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import struct
 import zlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from itertools import chain, pairwise
 from typing import NamedTuple
@@ -24,6 +24,7 @@ from codec.engines import Engine
 from codec.media import video_frame, video_motion, video_search
 from codec.media.video_motion import bases, built
 from codec.media.video_prediction import predict
+from codec.media.video_search import Motion
 from codec.models.errors import CodecError
 
 SPAN = 4                    # frames from one picture of the lowest level to the next
@@ -107,48 +108,57 @@ class Plan(NamedTuple):
 
 # ---- encode
 
+class _Coded(NamedTuple):
+    """A frame: what it takes, what a decoder shows, whether the group is drawn, and its motion."""
+
+    payload: bytes
+    shown: np.ndarray
+    drawn: bool
+    motion: Motion | None = None
+
+
 def encode(frames: list[np.ndarray], quality: float, engine: Engine, crc: int,
            tell: Tell | None = None) -> tuple[bytes, list[np.ndarray]]:
     """Frames uint8 [H, W, 3] -> the bytes of a group, and the frames that a decoder shows. engine:
     of residual pictures, its base of key pictures; crc: what digests go on from; tell: is told the
     residual picture of every other frame, its prediction and quality."""
     originals = [video_search.seen(frame) for frame in frames]
-    decoded: dict[int, np.ndarray] = {}
-    known: dict[tuple[int, int], np.ndarray] = {}
-    coder, payloads = Coder(video_motion.CONTEXTS), list[bytes]()
     plan = Plan(quality, SPAN, BELOW)
+    waves = plan.order(len(frames))
+    places = {place.frame: place for place in chain(*waves)}
 
-    def code(place: Place) -> tuple:
-        frame, references, _ = place
+    def code(number: int, *found: _Coded) -> _Coded:
+        place, pixels = places[number], frames[number]
         own, start = plan.quality_of(place), _start(place, crc)
-        if not references:
-            return None, *video_frame.encode_key(frames[0], own, _key(engine), start, len(frames))
+        if not found:
+            payload, shown = video_frame.encode_key(pixels, own, engine, start, len(frames))
+            return _Coded(payload, shown, video_frame.is_drawn(payload))
+        known = {(r, to): field for r, coded in zip(place.references, found) if coded.motion
+                 for to, field in zip(places[r].references, coded.motion.fields)}
+        decoded, drawn = [coded.shown for coded in found], found[0].drawn
         motion = video_search.search(
-            frames[frame], originals[frame], [originals[r] for r in references],
-            [decoded[r] for r in references], bases(known, frame, references),
-            engine.model.lmbda(own), video_frame.is_drawn(payloads[0]))
-        prediction = predict([decoded[r] for r in references], motion.fields, motion.choices,
-                             video_frame.is_drawn(payloads[0]))
+            pixels, originals[number], [originals[r] for r in place.references], decoded,
+            bases(known, number, place.references), engine.model.lmbda(own), drawn)
+        prediction = predict(decoded, motion.fields, motion.choices, drawn)
         if tell:
-            tell(video_frame.residual(frames[frame], prediction), prediction, own)
-        return motion, *video_frame.encode(frames[frame], prediction, own, engine, start)
+            tell(video_frame.residual(pixels, prediction), prediction, own)
+        return _Coded(*video_frame.encode(pixels, prediction, own, engine, start), drawn, motion)
 
-    for places in plan.order(len(frames)):
-        found = list(parallel.in_order(code, places, engine.threads))
-        for place, (motion, payload, shown) in zip(places, found):
-            decoded[place.frame] = shown
-            payloads.append(payload)
-            if motion:
-                _write_motion(coder, motion)
-                known |= {(place.frame, r): f for r, f in zip(place.references, motion.fields)}
+    coder = Coder(video_motion.CONTEXTS)
+    with parallel.by_need(code, _needs(waves, range(len(frames))), engine.threads) as result:
+        found = {number: result(number) for number in places}
+    for coded in found.values():
+        if coded.motion:
+            _write_motion(coder, coded.motion)
     motions = coder.finish()
-    parts = [varint(len(part)) + part for part in (motions, *payloads)]
+    parts = [varint(len(part)) + part
+             for part in (motions, *(coded.payload for coded in found.values()))]
     head = plan.pack()
     return head + _digest(head + motions, crc) + b"".join(parts), [
-        decoded[i] for i in range(len(frames))]
+        found[i].shown for i in range(len(frames))]
 
 
-def _write_motion(coder: Coder, motion) -> None:
+def _write_motion(coder: Coder, motion: Motion) -> None:
     video_motion.code_flag(coder, motion.guessed)
     pair = len(motion.corrections) == 2
     for i, corrections in enumerate(motion.corrections):
@@ -159,34 +169,28 @@ def _write_motion(coder: Coder, motion) -> None:
 # ---- decode
 
 def decode(data: bytes, count: int, shape: tuple[int, ...], engine: Engine, crc: int,
-           wanted: range | None = None) -> dict[int, np.ndarray]:
-    """The frames of a group of so many, each uint8 [H, W, 3]: those that are wanted, by their
-    numbers, or all.
+           wanted: range | None = None) -> Iterator[np.ndarray]:
+    """The frames of a group of so many, each uint8 [H, W, 3]: those that are wanted, or all.
 
     Raises:
         CodecError: if they do not decode to what was written.
     """
     plan, motions, payloads = _apart(data, count, crc)
     waves = plan.order(count)
-    fields = _read_motions(motions, waves, shape)
-    needed = _needed(waves, wanted or range(count))
-    by_frame = dict(zip((place.frame for place in chain(*waves)), payloads))
-    decoded: dict[int, np.ndarray] = {}
-    drawn = video_frame.is_drawn(payloads[0])
+    places = {place.frame: place for place in chain(*waves)}
+    fields = _read_motions(motions, places.values(), shape)
+    by_frame, drawn = dict(zip(places, payloads)), video_frame.is_drawn(payloads[0])
+    def frame(number: int, *found: np.ndarray) -> np.ndarray:
+        own, start = plan.quality_of(places[number]), _start(places[number], crc)
+        if not found:
+            return video_frame.decode_key(by_frame[number], shape, own, engine.model, start)
+        prediction = predict(list(found), *fields[number], drawn)
+        return video_frame.decode(by_frame[number], prediction, shape, own, engine.model, start)
 
-    def frame(place: Place) -> np.ndarray:
-        number, references, _ = place
-        own, start = plan.quality_of(place), _start(place, crc)
-        if not references:
-            return video_frame.decode_key(by_frame[number], shape, own, _key(engine), start)
-        prediction = predict([decoded[r] for r in references], *fields[number], drawn)
-        return video_frame.decode(by_frame[number], prediction, shape, own, engine, start)
-
-    for places in waves:
-        places = [place for place in places if place.frame in needed]
-        shown = list(parallel.in_order(frame, places, engine.threads)) if places else []
-        decoded |= {place.frame: pixels for place, pixels in zip(places, shown)}
-    return {i: decoded[i] for i in (wanted or range(count))}
+    wanted = wanted or range(count)
+    with parallel.by_need(frame, _needs(waves, wanted), engine.threads) as result:
+        for number in wanted:
+            yield result(number)
 
 
 def digest(groups: Iterable[tuple[bytes, range, int]], header: Header, engine: Engine) -> dict:
@@ -197,23 +201,11 @@ def digest(groups: Iterable[tuple[bytes, range, int]], header: Header, engine: E
     for data, frames, crc in groups:
         plan, _, payloads = _apart(data, len(frames), crc)
         for place, payload in zip(chain(*plan.order(len(frames))), payloads):
-            find, model = ((video_frame.symbols, engine.model) if place.references else
-                           (video_frame.key_symbols, _key(engine).model))
-            symbols = find(payload, header.shape[1:], model, _start(place, crc))
+            find = video_frame.symbols if place.references else video_frame.key_symbols
+            symbols = find(payload, header.shape[1:], engine.model, _start(place, crc))
             sha256.update(np.ascontiguousarray(symbols, "<i4").data)
             count += symbols.size
     return {"symbols": count, "sha256": sha256.hexdigest()}
-
-
-def _key(engine: Engine) -> Engine:
-    """The engine of key pictures.
-
-    Raises:
-        CodecError: if the model is none of video.
-    """
-    if engine.base is None:
-        raise CodecError(f"model {engine.model.name} is not one of video", "usage")
-    return engine.base
 
 
 def _start(place: Place, crc: int) -> int:
@@ -221,14 +213,16 @@ def _start(place: Place, crc: int) -> int:
     return zlib.crc32(struct.pack("<I", place.frame), crc)
 
 
-def _needed(waves: list[list[Place]], wanted: range) -> set[int]:
-    """The frames that it takes to decode those that are wanted."""
-    needed = set(wanted)
+def _needs(waves: list[list[Place]], wanted: range) -> dict[int, list[int]]:
+    """The frames that it takes to have those that are wanted, and the references of each; of a wave
+    first those that more wait for."""
+    needed, out = set(wanted), {}
     for places in reversed(waves):
-        for place in places:
+        for place in sorted(places, key=lambda place: -place.level):
             if place.frame in needed:
                 needed |= set(place.references)
-    return needed
+                out[place.frame] = place.references
+    return dict(reversed(out.items()))
 
 
 def _digest(data: bytes, crc: int) -> bytes:
@@ -258,13 +252,13 @@ def _apart(data: bytes, count: int, crc: int) -> tuple[Plan, bytes, list[bytes]]
     return plan, parts[0], parts[1:]
 
 
-def _read_motions(data: bytes, waves: list[list[Place]], shape: tuple[int, ...]
+def _read_motions(data: bytes, places: Iterable[Place], shape: tuple[int, ...]
                   ) -> dict[int, tuple[list[np.ndarray], np.ndarray]]:
     """Fields and choices of each frame that is predicted."""
     coder, out = Coder(video_motion.CONTEXTS, data), {}
     known: dict[tuple[int, int], np.ndarray] = {}
     height, width = shape[:2]
-    for place in filter(lambda place: place.references, chain(*waves)):
+    for place in filter(lambda place: place.references, places):
         suggested, fields = bases(known, place.frame, place.references), list[np.ndarray]()
         guessed = video_motion.code_flag(coder) and suggested is not None
         corrections = [[np.zeros(grid, np.int64) for grid in video_motion.shapes(height, width)]

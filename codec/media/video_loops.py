@@ -9,61 +9,85 @@ import numpy as np
 from codec.exact_symbol_loops import clip, jit
 from codec.media.video_motion import CHOICE, FIELD
 
+ONE = np.uint64(1)
+
 
 @jit
 def predict(first, second, field, other, weights, gray, taps, drawn):
     """weights [rows, columns, 2] of both references, in 1/64; gray: where there is none."""
-    height, width, _ = first.shape
-    out, sums = np.empty((height, width, 3), np.uint8), np.empty((2, 3), np.int64)
+    height, width, _ = size = first.shape
+    out, first, second = np.empty(size, np.uint8), first.reshape(-1), second.reshape(-1)
+    to_first, to_second = np.empty((2, *field.shape[1:]), np.int64)
+    shares = np.empty(weights.shape[1:], np.int64)
     for y in range(height):
+        down(field, y, FIELD, drawn, to_first)
+        down(other, y, FIELD, drawn, to_second)
+        down(weights, y, CHOICE, drawn, shares)
         for x in range(width):
-            a = between(weights[..., 0], y, x, CHOICE, drawn)
-            b = between(weights[..., 1], y, x, CHOICE, drawn)
-            sums[:] = 0
+            a, b = across(shares, x, CHOICE, drawn)
+            red = green = blue = 16 * gray * (65536 - a - b) + (1 << 19)
             if a > 0:
-                warp(first, field, y, x, taps, drawn, sums[0])
+                r, g, b_ = warp(first, height, width, to_first, y, x, taps, drawn)
+                red, green, blue = red + r * a, green + g * a, blue + b_ * a
             if b > 0:
-                warp(second, other, y, x, taps, drawn, sums[1])
-            rest = 16 * gray * (65536 - a - b) + (1 << 19)
-            for c in range(3):
-                out[y, x, c] = clip((sums[0, c] * a + sums[1, c] * b + rest) >> 20, 0, 255)
+                r, g, b_ = warp(second, height, width, to_second, y, x, taps, drawn)
+                red, green, blue = red + r * b, green + g * b, blue + b_ * b
+            out[y, x, 0] = clip(red >> 20, 0, 255)
+            out[y, x, 1] = clip(green >> 20, 0, 255)
+            out[y, x, 2] = clip(blue >> 20, 0, 255)
     return out
 
 
 @jit
-def between(grid, y, x, side, drawn):
-    rows, columns = grid.shape
+def down(grid, y, side, drawn, out):
+    """What the cells of a column amount to at a row of pixels, times 2 * side."""
+    rows, columns, _ = grid.shape
+    place = 2 * y + 1 - side
+    top = place // (2 * side)
+    share = place - 2 * side * top
     if drawn:
-        return grid[y // side, x // side] * 4 * side * side
-    place, across = 2 * y + 1 - side, 2 * x + 1 - side
-    top, left = place // (2 * side), across // (2 * side)
-    down, right = place - 2 * side * top, across - 2 * side * left
-    bottom, end = clip(top + 1, 0, rows - 1), clip(left + 1, 0, columns - 1)
-    top, left = clip(top, 0, rows - 1), clip(left, 0, columns - 1)
-    upper = grid[top, left] * (2 * side - right) + grid[top, end] * right
-    lower = grid[bottom, left] * (2 * side - right) + grid[bottom, end] * right
-    return upper * (2 * side - down) + lower * down
+        top, share = y // side, 0
+    bottom, top = clip(top + 1, 0, rows - 1), clip(top, 0, rows - 1)
+    for i in range(columns):
+        for k in range(2):
+            out[i, k] = grid[top, i, k] * (2 * side - share) + grid[bottom, i, k] * share
 
 
 @jit
-def warp(reference, field, y, x, taps, drawn, sums):
-    """A pixel of a reference as a field moves it, in sixteenths."""
-    height, width, _ = reference.shape
-    across = x * 32 + ((between(field[..., 0], y, x, FIELD, drawn) + 16) >> 5)
-    down = y * 32 + ((between(field[..., 1], y, x, FIELD, drawn) + 16) >> 5)
-    sums[:] = 0
+def across(row, x, side, drawn):
+    """And at a pixel of it, times 2 * side once more."""
+    place, columns = 2 * x + 1 - side, row.shape[0]
+    left = place // (2 * side)
+    share = place - 2 * side * left
+    if drawn:
+        left, share = x // side, 0
+    right, left = clip(left + 1, 0, columns - 1), clip(left, 0, columns - 1)
+    return (row[left, 0] * (2 * side - share) + row[right, 0] * share,
+            row[left, 1] * (2 * side - share) + row[right, 1] * share)
+
+
+@jit
+def warp(samples, height, width, field, y, x, taps, drawn):
+    """A pixel of a reference [height * width * 3] as a row of a field moves it, in sixteenths."""
+    beside, below = across(field, x, FIELD, drawn)
+    beside, below = x * 32 + ((beside + 16) >> 5), y * 32 + ((below + 16) >> 5)
+    left, top = (beside >> 5) - 1, (below >> 5) - 1
+    p, q, r, s = (taps[beside & 31, 0], taps[beside & 31, 1], taps[beside & 31, 2],
+                  taps[beside & 31, 3])
+    # unsigned, since numba looks whether others count from the end; beyond the border is as at it
+    at_p, at_q, at_r, at_s = (np.uint64(3 * clip(left, 0, width - 1)),
+                              np.uint64(3 * clip(left + 1, 0, width - 1)),
+                              np.uint64(3 * clip(left + 2, 0, width - 1)),
+                              np.uint64(3 * clip(left + 3, 0, width - 1)))
+    red, green, blue = 512, 512, 512
     for i in range(4):
-        row = clip((down >> 5) + i - 1, 0, height - 1)
-        red, green, blue = 0, 0, 0
-        for j in range(4):
-            column = clip((across >> 5) + j - 1, 0, width - 1)
-            tap = taps[across & 31, j]
-            red += tap * reference[row, column, 0]
-            green += tap * reference[row, column, 1]
-            blue += tap * reference[row, column, 2]
-        tap = taps[down & 31, i]
-        sums[0] += tap * red
-        sums[1] += tap * green
-        sums[2] += tap * blue
-    for c in range(3):
-        sums[c] = (sums[c] + 512) >> 10
+        row, tap = np.uint64(3 * width * clip(top + i, 0, height - 1)), taps[below & 31, i]
+        red += tap * (p * samples[row + at_p] + q * samples[row + at_q]
+                      + r * samples[row + at_r] + s * samples[row + at_s])
+        row += ONE
+        green += tap * (p * samples[row + at_p] + q * samples[row + at_q]
+                        + r * samples[row + at_r] + s * samples[row + at_s])
+        row += ONE
+        blue += tap * (p * samples[row + at_p] + q * samples[row + at_q]
+                       + r * samples[row + at_r] + s * samples[row + at_s])
+    return red >> 10, green >> 10, blue >> 10

@@ -46,6 +46,7 @@ def predict(references: list[np.ndarray], fields: list[np.ndarray], choices: np.
     weights = (PAIRS if len(references) == 2 else SINGLES)[choices]
     loops = compiled(references[0].size)
     if loops:
+        references = [np.ascontiguousarray(reference) for reference in references]
         return loops.predict(references[0], references[-1], fields[0], fields[-1], weights, GRAY,
                              TAPS, drawn)
     size = references[0].shape[:2]

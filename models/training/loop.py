@@ -28,7 +28,7 @@ WARM_UP = 0.02              # share of the schedule
 FLOOR = 0.02                # of the learning rate, at the end
 START_RATE = 0.35           # of both learning rates, where weights are already trained
 MAX_BAD_STEPS = 100
-RATE_CROPS = 16
+RATE_CROPS, TOLD_CROPS = 16, 96
 
 
 class Trainer(tf.Module):
@@ -125,7 +125,7 @@ def train(config, source: Callable[[tuple[int, ...], int], Iterable[np.ndarray]]
     The schedule follows the clock, so that a run always ends annealed; a resumed run goes on where
     its checkpoint stood, and `start` is a model whose weights are there from the beginning. With
     bfloat16 transforms compute in 16 bits, from weights of 32.
-    Returns the model with its averaged weights, and facts for model.json.
+    Returns the model with its averaged weights, facts for model.json, and some of the signals.
 
     Raises:
         FileNotFoundError, ValueError: if there is no checkpoint to resume from, or one that would
@@ -172,9 +172,9 @@ def train(config, source: Callable[[tuple[int, ...], int], Iterable[np.ndarray]]
     save(optimizer, checkpoint, number, total)
     for name, v in optimizer.weights.items():
         v.assign(optimizer.average[name])
-    signals = data.crops(samples, table, channels, tf.constant([seed, -1]), RATE_CROPS, patch)
-    return trainer.model, {"bpp": rate_range(trainer.model, signals), "training": {
-        **settings, "steps": number, f"{config.MEDIUM}s": len(table)}}
+    signals = data.crops(samples, table, channels, tf.constant([seed, -1]), TOLD_CROPS, patch)
+    return trainer.model, {"bpp": rate_range(trainer.model, signals[:RATE_CROPS]), "training": {
+        **settings, "steps": number, f"{config.MEDIUM}s": len(table)}}, signals.numpy()
 
 
 def _begin(checkpoint: Path, resume: bool, start: InstalledModel | None) -> dict | None:

@@ -63,6 +63,6 @@ def train_and_export(config: str, source: Callable[[tuple[int, ...], int], Itera
 
     from codec.models.export import export
     from codec.models.training import loop
-    model, facts = loop.train(found, source, out, minutes=minutes, start=begin, resume=resume,
-                              bfloat16=bfloat16, console=console)
-    return export(model, Path(out) / config, base, **facts).path
+    model, facts, signals = loop.train(found, source, out, minutes=minutes, start=begin,
+                                       resume=resume, bfloat16=bfloat16, console=console)
+    return export(model, Path(out) / config, base, signals, **facts).path

@@ -1,6 +1,8 @@
 """Clips that come back, whole and in parts, through the public surface."""
 
+import hashlib
 import io
+import re
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -10,13 +12,14 @@ import pytest
 
 import codec
 from codec import bitstream
-from codec.media import video
+from codec.media import video, video_frame, video_prediction
 from codec.media.video_value import Again
 from tests.codec.media.made import joined, sections_of
 from tests.codec.media.made_clips import PHOTO, file_of, moving, shown
 
 GOLDEN = Path(__file__).parents[2] / "data" / "golden" / "video.tfci"
-GOLDEN_DIGEST = "ce67a3a83910a8c0ea44b66674a64695890392c49164f40e9aa05bf9eded2686"
+GOLDEN_DIGEST = "f308c6f188c173d0b846492bac070582a9aafa77b15ddf7f64cd251701d00188"
+GOLDEN_FRAMES = "0c60c8f011905696e400a65809941150d775c1af145338542aa4f380d1c00233"
 
 
 def decibels(a, b):
@@ -127,12 +130,20 @@ def test_a_damaged_group_is_an_error(long):
 
 
 def test_keep_going_shows_the_last_good_frame(long):
+    """Of a damaged group frames are good as long as those are that they need."""
     whole = codec.decompress(long).array
-    clip = codec.decompress(hurt(long, 1), keep_going=True)
-    assert (clip.array[:32] == whole[:32]).all() and (clip.array[32:] == whole[31]).all()
-    assert clip.notes == ["damaged: blank is [32:35, 0:32, 0:48]"]
-    first = codec.decompress(hurt(long, 0), keep_going=True).array
-    assert (first[:32] == 128).all() and (first[32:] == whole[32:]).all()
+    for group, end in ((0, 32), (1, 35)):
+        clip = codec.decompress(hurt(long, group), keep_going=True)
+        frames = clip.array
+        [note] = clip.notes
+        first = int(re.fullmatch(rf"damaged: blank is \[(\d+):{end}, 0:32, 0:48\]", note)[1])
+        assert 32 * group <= first < end
+        assert (frames[:first] == whole[:first]).all() and (frames[end:] == whole[end:]).all()
+        last = whole[first - 1] if first else 128
+        assert (frames[first:end] == last).all()
+    sections = sections_of(long)
+    sections[2] = bitstream.Section("G", sections[2].payload[:9])
+    assert (codec.decompress(joined(sections), keep_going=True).array[:32] == 128).all()
     cut = long[:len(long) - 30]
     assert (codec.decompress(cut, keep_going=True).array[:32] == whole[:32]).all()
 
@@ -198,10 +209,24 @@ def test_threads_change_nothing(frames, blob):
 
 def test_golden_stream():
     """Two groups; made by `codec compress` of 35 frames of a moving window."""
-    assert codec.verify(GOLDEN) == {"symbols": 92160, "sha256": GOLDEN_DIGEST}
+    assert codec.verify(GOLDEN) == {"symbols": 101376, "sha256": GOLDEN_DIGEST}
     clip = codec.decompress(GOLDEN)
     assert clip.shape == (35, 64, 96) and clip.rate == Fraction(24000, 1001)
     assert decibels(clip.array, moving(35, 64, 96, (1, 1))) > 31
+    assert hashlib.sha256(clip.array).hexdigest() == GOLDEN_FRAMES
+
+
+def test_no_engine_and_no_compiled_loops_show_anything_else(monkeypatch):
+    monkeypatch.setattr(video_frame, "compiled", lambda samples: None)
+    monkeypatch.setattr(video_prediction, "compiled", lambda samples: None)
+    assert (codec.decompress(GOLDEN, crop=(25, 9), threads=1).array
+            == codec.decompress(GOLDEN).array[25:34]).all()
+
+
+def test_tensorflow_shows_the_same_frames():
+    pytest.importorskip("tensorflow", reason="TensorFlow is not installed")
+    assert hashlib.sha256(codec.decompress(GOLDEN, engine="tensorflow").array).hexdigest() == (
+        GOLDEN_FRAMES)
 
 
 # ---- files

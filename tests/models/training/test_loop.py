@@ -176,7 +176,7 @@ def test_training_resumes_and_exports(two_steps, pictures, tmp_path, photo):
         assert {"w/gain", "m/gain", "v/gain", "e/gain"} <= set(state.files)
     with pytest.raises(ValueError, match="exists: resume that run"):
         loop.train(two_steps, source, out)
-    model, facts = loop.train(two_steps, source, out, minutes=0.2, resume=True)
+    model, facts, _ = loop.train(two_steps, source, out, minutes=0.2, resume=True)
     low, high = facts["bpp"]
     assert 0 < low < high < 30 and facts["training"]["pictures"] == 2
     with np.load(out / "checkpoint.npz") as state:
@@ -186,10 +186,10 @@ def test_training_resumes_and_exports(two_steps, pictures, tmp_path, photo):
     loop.begin_with(optimizer, made)                    # what fits is taken
     for group in optimizer.weights, optimizer.average:
         assert (group["gain"].numpy() == made.params["gain"].astype(np.float32)).all()
-    _, facts = loop.train(two_steps, source, tmp_path / "again", minutes=0.05, start=made)
+    _, facts, _ = loop.train(two_steps, source, tmp_path / "again", minutes=0.05, start=made)
     assert facts["training"]["start"] == made.info["sha256"][:8]
     assert facts["training"]["adam"] == 0.35 * 2e-3     # of the configuration's
-    _, facts = loop.train(two_steps, source, tmp_path / "again", minutes=0.06, resume=True)
+    _, facts, _ = loop.train(two_steps, source, tmp_path / "again", minutes=0.06, resume=True)
     assert facts["training"]["adam"] == 0.35 * 2e-3
     with pytest.raises(ValueError, match="start and resume exclude each other"):
         loop.train(two_steps, source, tmp_path / "again", start=made, resume=True)
