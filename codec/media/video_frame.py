@@ -12,27 +12,30 @@ import numpy as np
 from codec import latents, lossless_webp, windows
 from codec.compiled import Loops
 from codec.engines import Engine
+from codec.media import video_drawn
+from codec.media.video_drawn import squared
 from codec.models import integer_synthesis
 from codec.models.errors import CodecError
 from codec.models.zoo import InstalledModel
 
 MIDDLE = 128
-BY_LATENTS, EXACT = 0, 1        # how a key picture is coded: its first byte
-FOLLOW = 8                      # frames that an error of a key picture counts for
+BY_LATENTS, DRAWN = 0, 1        # how a key picture is coded, and others of its group: their first
+FOLLOW, DRAWN_FOLLOW = 16, 4    # byte; frames that an error of a key picture, of others counts for
+LATENTS_FROM = 1 / 64           # bytes a pixel that a patch takes from which on latents are tried
 WINDOW = 48                     # cells a window of the transforms spans, each way
 
 
 def encode_key(pixels: np.ndarray, quality: float, engine: Engine, crc: int, frames: int
                ) -> tuple[bytes, np.ndarray]:
     """A key picture uint8 [H, W, 3], the first of so many frames -> its bytes, and what a decoder
-    will show. crc: what the digest goes on from. A drawn one, as of a screen, is kept as it is
-    where that is better: others follow from it."""
+    will show. crc: what the digest goes on from. It is a drawn one where that is better: others
+    follow from it."""
     data, shown = encode(pixels, None, quality, engine, crc)
-    worth = of_keys(engine.model).lmbda(quality) * _squared(pixels, shown) / 3 / 8
-    most = len(data) + worth * min(frames, FOLLOW)
-    exact = lossless_webp.packed(pixels, most, lossless_webp.UP_TO)
-    if exact is not None and len(exact) < most:
-        return bytes([EXACT]) + exact, pixels
+    worth = of_keys(engine.model).lmbda(quality) / 8 * min(frames, FOLLOW)
+    most = len(data) + worth * squared(pixels, shown)
+    found = video_drawn.key(pixels, worth, most)
+    if found and len(found[0]) + worth * squared(pixels, found[1]) < most:
+        return bytes([DRAWN]) + found[0], found[1]
     return bytes([BY_LATENTS]) + data, shown
 
 
@@ -43,24 +46,59 @@ def decode_key(data: bytes, shape: tuple[int, ...], quality: float, model: Insta
     Raises:
         CodecError: if they do not decode to what was written.
     """
-    if is_drawn(data):
+    if _kind(data) == DRAWN:
         return lossless_webp.unpacked(data[1:], shape[:2], 3)
-    _check_kind(data)
-    return decode(data[1:], None, shape, quality, model, crc)
+    return _decoded(data[1:], None, shape, quality, model, crc)
 
 
 def key_symbols(data: bytes, shape: tuple[int, ...], model: InstalledModel, crc: int
                 ) -> np.ndarray:
-    """Of a key picture as of others, or its samples if it is exact."""
-    if is_drawn(data):
+    """Of a key picture as of others, or its samples if it is drawn."""
+    if _kind(data) == DRAWN:
         return lossless_webp.unpacked(data[1:], shape, 3)
-    _check_kind(data)
     return symbols(data[1:], shape, of_keys(model), crc)
+
+
+def encode_drawn(pixels: np.ndarray, prediction: np.ndarray, quality: float, engine: Engine,
+                 crc: int) -> tuple[bytes, np.ndarray]:
+    """As `encode`, of a frame that follows a drawn key picture."""
+    worth = engine.model.lmbda(quality) / 8 * DRAWN_FOLLOW
+    data, shown = video_drawn.patch(pixels, prediction, worth)
+    if len(data) > LATENTS_FROM * prediction[..., 0].size:
+        other, instead = encode(pixels, prediction, quality, engine, crc)
+        if len(other) + worth * squared(pixels, instead) < len(data) + worth * squared(
+                pixels, shown):
+            return bytes([BY_LATENTS]) + other, instead
+    return (bytes([DRAWN]) + data if data else b""), shown
+
+
+def decode_drawn(data: bytes, prediction: np.ndarray, quality: float, model: InstalledModel,
+                 crc: int) -> np.ndarray:
+    """As `decode`, of such a frame."""
+    if not data:
+        return prediction
+    if _kind(data) == DRAWN:
+        return video_drawn.patched(data[1:], prediction)
+    return decode(data[1:], prediction, quality, model, crc)
+
+
+def drawn_symbols(data: bytes, shape: tuple[int, ...], model: InstalledModel, crc: int
+                  ) -> np.ndarray:
+    """As `symbols`, of such a frame: the samples of its patch, if it has one."""
+    if data and _kind(data) == DRAWN:
+        return lossless_webp.unpacked(data[1:], shape, 4)
+    return symbols(data[1:], shape, model, crc)
 
 
 def is_drawn(data: bytes) -> bool:
     """Whether the bytes of a key picture are those of a drawn one."""
-    return data[:1] == bytes([EXACT])
+    return data[:1] == bytes([DRAWN])
+
+
+def _kind(data: bytes) -> int:
+    if len(data) < 2 or data[0] not in (BY_LATENTS, DRAWN):
+        raise CodecError("damaged: a frame is coded in no known way", "damaged")
+    return data[0]
 
 
 def of_keys(model: InstalledModel) -> InstalledModel:
@@ -72,11 +110,6 @@ def of_keys(model: InstalledModel) -> InstalledModel:
     if model.base is None:
         raise CodecError(f"model {model.name} is not one of video", "usage")
     return model.base
-
-
-def _check_kind(data: bytes) -> None:
-    if data[:1] != bytes([BY_LATENTS]) or len(data) == 1:
-        raise CodecError("damaged: a key picture is coded in no known way", "damaged")
 
 
 def encode(pixels: np.ndarray, prediction: np.ndarray | None, quality: float, engine: Engine,
@@ -100,25 +133,20 @@ def encode(pixels: np.ndarray, prediction: np.ndarray | None, quality: float, en
     data, decoded = latents.pack(y, z, model.coding, choose, crc)
     shown = _shown(decoded, prediction, pixels.shape, quality, engine.model)
     if prediction is not None:
-        gained = (_squared(pixels, prediction) - _squared(pixels, shown)) / 3
+        gained = squared(pixels, prediction) - squared(pixels, shown)
         if model.lmbda(quality) * gained <= 8 * len(data):         # a prediction alone is as good
             return b"", prediction
     return data, shown
 
 
-def decode(data: bytes, prediction: np.ndarray | None, shape: tuple[int, ...], quality: float,
-           model: InstalledModel, crc: int) -> np.ndarray:
+def decode(data: bytes, prediction: np.ndarray, quality: float, model: InstalledModel, crc: int
+           ) -> np.ndarray:
     """The frame uint8 [H, W, 3] of its bytes.
 
     Raises:
         CodecError: if they do not decode to what was written.
     """
-    if prediction is not None and not data:
-        return prediction
-    own = of_keys(model) if prediction is None else model
-    grid = windows.cells(shape[:2], own.config.cell)
-    symbols, mean = latents.unpack(data, grid, own.coding, crc)
-    return _shown(symbols + mean, prediction, shape, quality, model)
+    return _decoded(data, prediction, prediction.shape, quality, model, crc) if data else prediction
 
 
 def symbols(data: bytes, shape: tuple[int, ...], model: InstalledModel, crc: int) -> np.ndarray:
@@ -126,12 +154,6 @@ def symbols(data: bytes, shape: tuple[int, ...], model: InstalledModel, crc: int
     if not data:
         return np.zeros([0], np.int32)
     return latents.unpack(data, windows.cells(shape, model.config.cell), model.coding, crc)[0]
-
-
-def _squared(a: np.ndarray, b: np.ndarray) -> float:
-    """The squared error, summed over samples."""
-    error = a.astype(np.int32) - b
-    return float(np.sum(error * error, dtype=np.int64))
 
 
 def residual(pixels: np.ndarray, prediction: np.ndarray) -> np.ndarray:
@@ -144,6 +166,14 @@ def _padded(samples: np.ndarray, grid: tuple[int, ...], cell: tuple[int, ...], m
     """Samples [H, W, 3], with more below and right, to whole cells."""
     pads = [(0, n * side - length) for n, side, length in zip(grid, cell, samples.shape)]
     return np.pad(samples, [*pads, (0, 0)], mode=mode)      # type: ignore[call-overload]
+
+
+def _decoded(data: bytes, prediction: np.ndarray | None, shape: tuple[int, ...], quality: float,
+             model: InstalledModel, crc: int) -> np.ndarray:
+    own = of_keys(model) if prediction is None else model
+    grid = windows.cells(shape[:2], own.config.cell)
+    symbols, mean = latents.unpack(data, grid, own.coding, crc)
+    return _shown(symbols + mean, prediction, shape, quality, model)
 
 
 def _shown(decoded: np.ndarray, prediction: np.ndarray | None, shape: tuple[int, ...],

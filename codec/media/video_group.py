@@ -30,6 +30,7 @@ from codec.models.errors import CodecError
 SPAN = 4                    # frames from one picture of the lowest level to the next
 SPANS = 1, 2, 4, 8, 16, 32
 BELOW = 6.0, 14.0, 20.0     # how far the quality of a level is below that of the key picture
+DRAWN = 1, (0.0,)           # both where the key picture is a drawn one
 QUALITY_UNIT = 256          # qualities are stored in 1/256
 Tell = Callable[[np.ndarray, np.ndarray, float], None]
 
@@ -109,11 +110,10 @@ class Plan(NamedTuple):
 # ---- encode
 
 class _Coded(NamedTuple):
-    """A frame: what it takes, what a decoder shows, whether the group is drawn, and its motion."""
+    """A frame: what it takes, what a decoder shows, and its motion."""
 
     payload: bytes
     shown: np.ndarray
-    drawn: bool
     motion: Motion | None = None
 
 
@@ -123,26 +123,28 @@ def encode(frames: list[np.ndarray], quality: float, engine: Engine, crc: int,
     of residual pictures, its base of key pictures; crc: what digests go on from; tell: is told the
     residual picture of every other frame, its prediction and quality."""
     originals = [video_search.seen(frame) for frame in frames]
-    plan = Plan(quality, SPAN, BELOW)
+    key = _Coded(*video_frame.encode_key(
+        frames[0], quality, engine, _start(Place(0, [], 0), crc), len(frames)))
+    drawn = video_frame.is_drawn(key.payload)
+    plan = Plan(quality, *(DRAWN if drawn else (SPAN, BELOW)))
     waves = plan.order(len(frames))
     places = {place.frame: place for place in chain(*waves)}
 
     def code(number: int, *found: _Coded) -> _Coded:
-        place, pixels = places[number], frames[number]
-        own, start = plan.quality_of(place), _start(place, crc)
         if not found:
-            payload, shown = video_frame.encode_key(pixels, own, engine, start, len(frames))
-            return _Coded(payload, shown, video_frame.is_drawn(payload))
+            return key
+        place, pixels, decoded = places[number], frames[number], [coded.shown for coded in found]
+        own, start = plan.quality_of(place), _start(place, crc)
         known = {(r, to): field for r, coded in zip(place.references, found) if coded.motion
                  for to, field in zip(places[r].references, coded.motion.fields)}
-        decoded, drawn = [coded.shown for coded in found], found[0].drawn
         motion = video_search.search(
             pixels, originals[number], [originals[r] for r in place.references], decoded,
             bases(known, number, place.references), engine.model.lmbda(own), drawn)
         prediction = predict(decoded, motion.fields, motion.choices, drawn)
         if tell:
             tell(video_frame.residual(pixels, prediction), prediction, own)
-        return _Coded(*video_frame.encode(pixels, prediction, own, engine, start), drawn, motion)
+        encode = video_frame.encode_drawn if drawn else video_frame.encode
+        return _Coded(*encode(pixels, prediction, own, engine, start), motion)
 
     coder = Coder(video_motion.CONTEXTS)
     with parallel.by_need(code, _needs(waves, range(len(frames))), engine.threads) as result:
@@ -178,14 +180,15 @@ def decode(data: bytes, count: int, shape: tuple[int, ...], engine: Engine, crc:
     plan, motions, payloads = _apart(data, count, crc)
     waves = plan.order(count)
     places = {place.frame: place for place in chain(*waves)}
-    fields = _read_motions(motions, places.values(), shape)
     by_frame, drawn = dict(zip(places, payloads)), video_frame.is_drawn(payloads[0])
+    fields = _read_motions(motions, places.values(), shape, drawn)
     def frame(number: int, *found: np.ndarray) -> np.ndarray:
         own, start = plan.quality_of(places[number]), _start(places[number], crc)
         if not found:
             return video_frame.decode_key(by_frame[number], shape, own, engine.model, start)
         prediction = predict(list(found), *fields[number], drawn)
-        return video_frame.decode(by_frame[number], prediction, shape, own, engine.model, start)
+        decode = video_frame.decode_drawn if drawn else video_frame.decode
+        return decode(by_frame[number], prediction, own, engine.model, start)
 
     wanted = wanted or range(count)
     with parallel.by_need(frame, _needs(waves, wanted), engine.threads) as result:
@@ -201,7 +204,9 @@ def digest(groups: Iterable[tuple[bytes, range, int]], header: Header, engine: E
     for data, frames, crc in groups:
         plan, _, payloads = _apart(data, len(frames), crc)
         for place, payload in zip(chain(*plan.order(len(frames))), payloads):
-            find = video_frame.symbols if place.references else video_frame.key_symbols
+            find = video_frame.key_symbols if not place.references else (
+                video_frame.drawn_symbols if video_frame.is_drawn(payloads[0]) else
+                video_frame.symbols)
             symbols = find(payload, header.shape[1:], engine.model, _start(place, crc))
             sha256.update(np.ascontiguousarray(symbols, "<i4").data)
             count += symbols.size
@@ -252,7 +257,7 @@ def _apart(data: bytes, count: int, crc: int) -> tuple[Plan, bytes, list[bytes]]
     return plan, parts[0], parts[1:]
 
 
-def _read_motions(data: bytes, places: Iterable[Place], shape: tuple[int, ...]
+def _read_motions(data: bytes, places: Iterable[Place], shape: tuple[int, ...], drawn: bool
                   ) -> dict[int, tuple[list[np.ndarray], np.ndarray]]:
     """Fields and choices of each frame that is predicted."""
     coder, out = Coder(video_motion.CONTEXTS, data), {}
@@ -268,7 +273,7 @@ def _read_motions(data: bytes, places: Iterable[Place], shape: tuple[int, ...]
                                     corrections[0] if i else None)
             base = suggested[i] if guessed and suggested else -fields[0] if i else (
                 np.zeros_like(own[-1]))
-            fields.append(built(base, own))
+            fields.append(built(base, own, drawn))
         choices = np.zeros([-(-n // video_motion.CHOICE) for n in (height, width)], np.int64)
         video_motion.code_choices(coder, choices, len(fields) == 2)
         out[place.frame] = fields, choices

@@ -47,11 +47,12 @@ def up(field: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     return field[:shape[0], :shape[1]]
 
 
-def built(base: np.ndarray, corrections: list[np.ndarray]) -> np.ndarray:
-    """The field that corrections make of a base."""
+def built(base: np.ndarray, corrections: list[np.ndarray], drawn: bool = False) -> np.ndarray:
+    """The field that corrections make of a base; drawn: each is for the whole cell."""
     field = corrections[0]
     for finer in corrections[1:]:
-        field = up(field, finer.shape) + finer
+        field = (field.repeat(2, 0).repeat(2, 1)[:finer.shape[0], :finer.shape[1]] if drawn else
+                 up(field, finer.shape)) + finer
     return np.clip(base + field, -MOST, MOST)
 
 

@@ -16,7 +16,7 @@ from types import ModuleType
 
 import numpy as np
 
-from codec.media import video_motion
+from codec.media import video_drawn, video_motion
 from codec.media.video_motion import CHOICE, FIELD, GRIDS, built
 from codec.media.video_prediction import NONE, predict
 from codec.models.errors import CodecError
@@ -74,6 +74,10 @@ def search(pixels: np.ndarray, original: Frame, sources: list[Frame], decoded: l
     as they were, decoded: uint8, as they are decoded; bases: fields that known ones suggest; lmbda:
     bits a pixel for a squared error; drawn: see `predict`."""
     grids = video_motion.shapes(*pixels.shape[:2])
+    if drawn and len(decoded) == 1:
+        found = video_drawn.moved(pixels, original.luma, sources[0].luma, decoded[0], grids, lmbda)
+        there = np.zeros([-(-n // CHOICE) for n in pixels.shape[:2]], np.int64)
+        return Motion([found], False, there, [built(0 * found[-1], found, drawn)])
     flows = [_flow(original, source)[:grids[-1][0], :grids[-1][1]] for source in sources]
     zero = np.zeros(grids[-1], np.int64)
     guessed = bases is not None and sum(_bits(f - b).sum() for f, b in zip(flows, bases)) < (
@@ -84,7 +88,7 @@ def search(pixels: np.ndarray, original: Frame, sources: list[Frame], decoded: l
         frame = seen(reference)
         found = _corrections(original, frame, base, flow, grids, WORTH * lmbda, other, drawn)
         corrections.append(found)
-        fields.append(built(base, found))
+        fields.append(built(base, found, drawn))
         other = [_warped(frame, fields[-1], half, drawn) for half in (0, 1)]
     choices = _choices(pixels, decoded, fields, CHOICE_WORTH * lmbda, drawn)
     return Motion(corrections, guessed, choices, fields)
@@ -118,7 +122,7 @@ def _corrections(original: Frame, reference: Frame, base: np.ndarray, flow: np.n
         half = int(side > FIELD)             # coarse grids are searched at half the size
 
         def field(grid: np.ndarray, i=i) -> np.ndarray:
-            return built(base, [*found[:i], grid, *found[i + 1:]])
+            return built(base, [*found[:i], grid, *found[i + 1:]], drawn)
 
         def cost(grid: np.ndarray, side=side, shape=shape, half=half, field=field) -> np.ndarray:
             shown = _warped(reference, field(grid), half, drawn)

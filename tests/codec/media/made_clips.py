@@ -16,6 +16,23 @@ def moving(count, height=70, width=90, step=(2, 1), top=60, left=120):
                            left + step[0] * i:left + step[0] * i + width] for i in range(count)])
 
 
+def scrolling(count, height=96, width=160, step=5):
+    """Lines of a made-up script, light on dark, that scroll by whole pixels, beside a column that
+    stays: uint8 [count, height, width, 3]."""
+    random = np.random.default_rng(7)
+    letters = random.random([26, 9, 6]) < 0.45
+    page = np.full([height + step * count + 12, width, 3], (30, 30, 36), np.uint8)
+    for top in range(2, len(page) - 10, 12):
+        for left in range(40, width - 20, 7):
+            if random.random() < 0.8:
+                colour = ((220, 220, 200), (110, 160, 220))[random.integers(2)]
+                page[top:top + 9, left:left + 6][letters[random.integers(26)]] = (
+                    colour + random.integers(-20, 21, 3))
+    frames = np.stack([page[step * i:step * i + height] for i in range(count)])
+    frames[:, :, :36] = page[:height, 40:76]
+    return frames
+
+
 def file_of(frames, form="matroska", coder="ffv1", layout="yuv420p", rate=25, times=None,
             sound=None, aspect=1, **options):
     """The bytes of a file of frames; times: of each in thousandths of a second; sound: a coder of
