@@ -181,7 +181,7 @@ def table(results: dict[str, dict[str, list[Point]]]) -> Iterator[str]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("clips", nargs="+", type=Path)
-    parser.add_argument("--qualities", default="30,45,60,75,90", help="default %(default)s")
+    parser.add_argument("--qualities", default="3,15,30,45,60,75,90", help="default %(default)s")
     parser.add_argument("--codecs", default=",".join(["codec", "photo", *RIVALS]),
                         help="default %(default)s")
     parser.add_argument("-o", dest="out", type=Path, help="a folder for results.json and sheets")

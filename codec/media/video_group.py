@@ -121,7 +121,7 @@ def encode(frames: list[np.ndarray], quality: float, engine: Engine, crc: int,
            tell: Tell | None = None) -> tuple[bytes, list[np.ndarray]]:
     """Frames uint8 [H, W, 3] -> the bytes of a group, and the frames that a decoder shows. engine:
     of residual pictures, its base of key pictures; crc: what digests go on from; tell: is told the
-    residual picture of every other frame, its prediction and quality."""
+    residual picture of every other frame, its prediction and quality, but of drawn groups."""
     originals = [video_search.seen(frame) for frame in frames]
     key = _Coded(*video_frame.encode_key(
         frames[0], quality, engine, _start(Place(0, [], 0), crc), len(frames)))
@@ -141,7 +141,7 @@ def encode(frames: list[np.ndarray], quality: float, engine: Engine, crc: int,
             pixels, originals[number], [originals[r] for r in place.references], decoded,
             bases(known, number, place.references), engine.model.lmbda(own), drawn)
         prediction = predict(decoded, motion.fields, motion.choices, drawn)
-        if tell:
+        if tell and not drawn:
             tell(video_frame.residual(pixels, prediction), prediction, own)
         encode = video_frame.encode_drawn if drawn else video_frame.encode
         return _Coded(*encode(pixels, prediction, own, engine, start), motion)

@@ -38,12 +38,7 @@ def opencv() -> ModuleType:
     return cv2
 
 
-@dataclass(frozen=True)
-class Frame:
-    """A frame as the search sees it: its luma uint8, and as float32 at two sizes."""
-
-    luma: np.ndarray
-    sizes: tuple[np.ndarray, np.ndarray]
+Sizes = tuple[np.ndarray, np.ndarray]       # luma as float32, and at half the size
 
 
 @dataclass(frozen=True)
@@ -57,36 +52,40 @@ class Motion:
     fields: list[np.ndarray]
 
 
-def seen(pixels: np.ndarray) -> Frame:
-    """A frame uint8 [H, W, 3], padded to whole cells of the coarsest grid."""
+def seen(pixels: np.ndarray) -> np.ndarray:
+    """The luma of a frame uint8 [H, W, 3], uint8, padded to whole cells of the coarsest grid."""
     cv2 = opencv()
     luma = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
     down, right = (-n % GRIDS[0] for n in luma.shape)
-    luma = cv2.copyMakeBorder(luma, 0, down, 0, right, cv2.BORDER_REPLICATE)
+    return cv2.copyMakeBorder(luma, 0, down, 0, right, cv2.BORDER_REPLICATE)
+
+
+def _sizes(luma: np.ndarray) -> Sizes:
     whole = luma.astype(np.float32)
-    return Frame(luma, (whole, cv2.resize(whole, None, fx=0.5, fy=0.5,
-                                          interpolation=cv2.INTER_AREA)))
+    return whole, opencv().resize(whole, None, fx=0.5, fy=0.5,
+                                  interpolation=opencv().INTER_AREA)
 
 
-def search(pixels: np.ndarray, original: Frame, sources: list[Frame], decoded: list[np.ndarray],
-           bases: list[np.ndarray] | None, lmbda: float, drawn: bool = False) -> Motion:
+def search(pixels: np.ndarray, original: np.ndarray, sources: list[np.ndarray],
+           decoded: list[np.ndarray], bases: list[np.ndarray] | None, lmbda: float,
+           drawn: bool = False) -> Motion:
     """The motion of a frame uint8 [H, W, 3]; original: the same as `seen`; sources: its references
     as they were, decoded: uint8, as they are decoded; bases: fields that known ones suggest; lmbda:
     bits a pixel for a squared error; drawn: see `predict`."""
     grids = video_motion.shapes(*pixels.shape[:2])
     if drawn and len(decoded) == 1:
-        found = video_drawn.moved(pixels, original.luma, sources[0].luma, decoded[0], grids, lmbda)
+        found = video_drawn.moved(pixels, original, sources[0], decoded[0], grids, lmbda)
         there = np.zeros([-(-n // CHOICE) for n in pixels.shape[:2]], np.int64)
         return Motion([found], False, there, [built(0 * found[-1], found, drawn)])
     flows = [_flow(original, source)[:grids[-1][0], :grids[-1][1]] for source in sources]
     zero = np.zeros(grids[-1], np.int64)
     guessed = bases is not None and sum(_bits(f - b).sum() for f, b in zip(flows, bases)) < (
         _bits(flows[0]).sum() + sum(_bits(f + flows[0]).sum() for f in flows[1:]))
-    fields, corrections, other = list[np.ndarray](), [], None
+    fields, corrections, other, sizes = list[np.ndarray](), [], None, _sizes(original)
     for i, (flow, reference) in enumerate(zip(flows, decoded)):
         base = bases[i] if guessed and bases else -fields[0] if i else zero
-        frame = seen(reference)
-        found = _corrections(original, frame, base, flow, grids, WORTH * lmbda, other, drawn)
+        frame = _sizes(seen(reference))
+        found = _corrections(sizes, frame, base, flow, grids, WORTH * lmbda, other, drawn)
         corrections.append(found)
         fields.append(built(base, found, drawn))
         other = [_warped(frame, fields[-1], half, drawn) for half in (0, 1)]
@@ -94,13 +93,13 @@ def search(pixels: np.ndarray, original: Frame, sources: list[Frame], decoded: l
     return Motion(corrections, guessed, choices, fields)
 
 
-def _flow(a: Frame, b: Frame) -> np.ndarray:
+def _flow(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """Where the pixels of 8x8 cells of a are in b, in quarters of a pixel: int [rows, columns, 2].
     """
     cv2 = opencv()
     search = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
-    flow = search.calc(a.luma, b.luma, None)
-    rows, columns = (n // FIELD for n in a.luma.shape)
+    flow = search.calc(a, b, None)
+    rows, columns = (n // FIELD for n in a.shape)
     cells = cv2.resize(flow, (columns, rows), interpolation=cv2.INTER_AREA)
     return np.rint(np.clip(4 * cells, -video_motion.MOST, video_motion.MOST)).astype(np.int64)
 
@@ -111,7 +110,7 @@ def _bits(vectors: np.ndarray) -> np.ndarray:
     return np.where(size.any(-1), 4.0 + 2 * np.log2(1.0 + size).sum(-1), 0.3)
 
 
-def _corrections(original: Frame, reference: Frame, base: np.ndarray, flow: np.ndarray,
+def _corrections(original: Sizes, reference: Sizes, base: np.ndarray, flow: np.ndarray,
                  grids: list[tuple[int, int, int]], worth: float, other, drawn: bool
                  ) -> list[np.ndarray]:
     """Corrections, coarse to fine, of a base towards a flow and beyond, for the least bits and
@@ -128,7 +127,7 @@ def _corrections(original: Frame, reference: Frame, base: np.ndarray, flow: np.n
             shown = _warped(reference, field(grid), half, drawn)
             if other is not None:
                 shown = 0.5 * (shown + other[half])
-            error = (original.sizes[half] - shown)**2
+            error = (original[half] - shown)**2
             cell = side >> half
             error = cv2.blur(error, (cell // 2 + 1,) * 2)
             rows, columns = (n // cell for n in error.shape)
@@ -165,12 +164,12 @@ def _tried(cost, start: np.ndarray, target: np.ndarray, everywhere: bool) -> np.
     return best
 
 
-def _warped(reference: Frame, field: np.ndarray, half: int, drawn: bool) -> np.ndarray:
+def _warped(reference: Sizes, field: np.ndarray, half: int, drawn: bool) -> np.ndarray:
     """Luma of a reference as a field moves it, at whole or half the size: float32."""
     cv2 = opencv()
-    source = reference.sizes[half]
+    source = reference[half]
     height, width = source.shape
-    rows, columns = (n // FIELD for n in reference.luma.shape)
+    rows, columns = (n // FIELD for n in reference[0].shape)
     padded = np.pad(field, [(0, rows - field.shape[0]), (0, columns - field.shape[1]), (0, 0)],
                     mode="edge").astype(np.float32)
     moved = cv2.resize(padded * (0.25 / (1 + half)), (width, height),
@@ -192,13 +191,12 @@ def _choices(pixels: np.ndarray, decoded: list[np.ndarray], fields: list[np.ndar
     3 none, since what is there is not in them."""
     grid = [-(-n // CHOICE) for n in pixels.shape[:2]]
     all_there = np.zeros(grid, np.int64)
-    warped = [predict([r], [f], all_there, drawn).astype(np.float32)
-              for r, f in zip(decoded, fields)]
-    tried = [(warped[0] + warped[1]) / 2, *warped] if len(warped) == 2 else warped
-    errors = [_by_cell(((pixels - shown)**2).mean(2), grid) for shown in tried]
-    means = _by_cell(pixels.astype(np.float32), grid)
+    warped = [predict([r], [f], all_there, drawn) for r, f in zip(decoded, fields)]
+    tried = [warped, *([w] for w in warped)] if len(warped) == 2 else [warped]
+    errors = [_by_cell(_squared(pixels, shown), grid) for shown in tried]
     # a mean takes a few bits, wherever it lies
-    errors.append(_by_cell((pixels.astype(np.float32)**2).mean(2), grid) - (means**2).mean(2))
+    errors.append(sum(_by_cell(plane**2, grid) - _by_cell(plane, grid)**2 for plane in (
+        pixels[..., c].astype(np.float32) for c in range(3))) / 3)
     extra = [0.0, *[CHOICE_BITS] * (len(errors) - 2), NONE_BITS]
     cost = np.stack(errors) * (worth * CHOICE**2) + np.array(extra)[:, None, None]
     near = np.pad(cost.argmin(0), 1, mode="edge")
@@ -206,6 +204,15 @@ def _choices(pixels: np.ndarray, decoded: list[np.ndarray], fields: list[np.ndar
                                           + (near[:-2, 1:-1] == k))
                       for k, each in enumerate(cost)]).argmin(0)
     return np.where(found == len(cost) - 1, NONE, found)
+
+
+def _squared(pixels: np.ndarray, shown: list[np.ndarray]) -> np.ndarray:
+    """The squared error of the mean of frames uint8 [H, W, 3], mean of channels: float32 [H, W]."""
+    out = np.zeros(pixels.shape[:2], np.float32)
+    for c in range(3):          # not all of them in float32 at once
+        mean = np.mean([frame[..., c] for frame in shown], 0, dtype=np.float32)
+        out += (pixels[..., c] - mean)**2 / 3
+    return out
 
 
 def _by_cell(samples: np.ndarray, grid: list[int]) -> np.ndarray:

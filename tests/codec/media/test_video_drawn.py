@@ -49,7 +49,7 @@ def test_a_photograph_is_not_taken_for_a_screen():
 def test_what_has_moved_is_found(screen):
     before, after = screen[2], screen[3]
     grids = video_motion.shapes(*after.shape[:2])
-    a, b = (video_search.seen(frame).luma for frame in (after, before))
+    a, b = (video_search.seen(frame) for frame in (after, before))
     corrections = video_drawn.moved(after, a, b, before, grids, 0.1)
     field = video_motion.built(0 * corrections[-1], corrections, True)
     assert {(int(x), int(y)) for x, y in field.reshape(-1, 2)} == {(0, 0), (0, 20)}
