@@ -15,7 +15,7 @@ from codec.models import zoo
 
 QUALITIES = 10.0, 95.0      # of key pictures
 TIMES = 2                   # that frames are coded
-LONGEST = 7                 # frames of a group
+LONGEST = 17                # frames of a group
 
 
 @cache

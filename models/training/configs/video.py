@@ -3,13 +3,15 @@
 The networks of `photo`, whose analysis and linear paths stay as they are; synthesis sees the
 prediction. What it learns from are clips as they are coded, at random qualities.
 
-The shipped weights: eleven twelfths of 357 sequences of frames of 256x256 pixels
-(models/weights/video/README.md lists them), 3,270 residual pictures, made by an earlier encoder
-(means of two references, groups of seven frames, no choices); averaged weights, 70 minutes on two
-CPU cores that others used too:
+The shipped weights: averages, of runs on two CPU cores that others used too, on 357 sequences of
+frames of 256x256 pixels (models/weights/video/README.md lists them):
 
-1. From the weights of `photo`, 50 minutes, 6,675 steps of four 192x192 crops, without `feedback`.
+1. From the weights of `photo`, 50 minutes, 6,675 steps of four 192x192 crops, without `feedback`,
+   on 3,270 residual pictures of eleven twelfths of them that an earlier encoder had made (means of
+   two references, groups of seven frames, no choices).
 2. On with the averages of 1., 20 minutes, 4,232 steps, with it.
+3. On with those of 2., 85 minutes, 8,672 steps, on all of them as clips are coded now, in groups of
+   up to 17 frames. The rate fell as if for 120 minutes, from minute 64 on 2.5 times as fast.
 
 What was tried on the way is in models/weights/video/NOTES.md.
 """

@@ -18,8 +18,8 @@ from tests.codec.media.made import joined, sections_of
 from tests.codec.media.made_clips import PHOTO, file_of, moving, shown
 
 GOLDEN = Path(__file__).parents[2] / "data" / "golden" / "video.tfci"
-GOLDEN_DIGEST = "f308c6f188c173d0b846492bac070582a9aafa77b15ddf7f64cd251701d00188"
-GOLDEN_FRAMES = "0c60c8f011905696e400a65809941150d775c1af145338542aa4f380d1c00233"
+GOLDEN_DIGEST = "799afaf5ea66b520def16fc70b3dbe39a746c676e16cc40a026d24011dc8e40d"
+GOLDEN_FRAMES = "2e5c518eeb6faa2cc10b747cc07f71f957e9481b4e14d7d8c33eea87fc8ef003"
 
 
 def decibels(a, b):
