@@ -136,7 +136,11 @@ class InstalledModel:
         return IntegerSynthesis(self.base.params, self._forms("key_synthesis"))
 
     def _forms(self, name: str) -> list[Form]:
-        return [Form(*pair) for pair in self._arrays[f"{name}/forms"].tolist()]
+        try:
+            return [Form(*pair) for pair in self._arrays[f"{name}/forms"].tolist()]
+        except KeyError:
+            raise CodecError(f"model {self.path}: has no synthesis in integers; train or export "
+                             "it again", "unsupported") from None
 
     @property
     def has_graphs(self) -> bool:

@@ -89,6 +89,13 @@ def test_synthesis_is_installed_in_integers(begun, base, tmp_path):
     assert np.abs(made.key_synthesis(units) - np.clip(trained, 0, 255)).mean() < 1
 
 
+def test_a_model_without_synthesis_in_integers_is_refused(base):
+    for name in ("synthesis", "key_synthesis"):
+        with pytest.raises(CodecError, match="has no synthesis in integers") as told:
+            base._forms(name)
+        assert told.value.kind == "unsupported"
+
+
 def test_integers_are_a_beginning_too(begun, base, tmp_path):
     """Of exact networks no other weights are kept."""
     made = export(begun[0], tmp_path / "video", base)
