@@ -1,6 +1,6 @@
 """Clips, ours and what people use: rate and distortion from real files, container and all.
 
-    python -m codec.eval.clips CLIPS... [--qualities 30,45,60,75,90] [--codecs codec,x264] [-o OUT]
+    python -m codec.eval.clips CLIPS... [--qualities 30,60,90] [--codecs codec,x264] [-o OUT]
 
 Every file is decoded again; its frames and those of the source are compared as PyAV shows them in
 RGB. Ours is written as .y4m for that, without loss, in the source's layout. `photo` is ours frame

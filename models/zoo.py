@@ -28,6 +28,7 @@ from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from io import BytesIO
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from safetensors.numpy import load
@@ -38,7 +39,9 @@ from codec.models.config import SAMPLE_STEP, Config, position
 from codec.models.errors import CodecError
 from codec.models.exact import Predictor
 from codec.models.integer import space_to_depth
-from codec.models.integer_synthesis import Form, IntegerSynthesis
+
+if TYPE_CHECKING:
+    from codec.models.integer_synthesis import IntegerSynthesis
 
 WEIGHTS = Path(__file__).parent / "weights"
 SEARCH_VARIABLE = "CODEC_MODELS"        # more folders of models, separated as PATH is
@@ -127,20 +130,22 @@ class InstalledModel:
     @cached_property
     def synthesis(self) -> IntegerSynthesis:
         """Of a model of residual pictures, which keeps it in integers."""
-        return IntegerSynthesis(self.params, self._forms("synthesis"))
+        return self._in_integers("synthesis", self.params)
 
     @cached_property
     def key_synthesis(self) -> IntegerSynthesis:
         """The same of its base, for the key pictures of clips."""
         assert self.base
-        return IntegerSynthesis(self.base.params, self._forms("key_synthesis"))
+        return self._in_integers("key_synthesis", self.base.params)
 
-    def _forms(self, name: str) -> list[Form]:
+    def _in_integers(self, name: str, params: dict[str, np.ndarray]) -> IntegerSynthesis:
+        from codec.models.integer_synthesis import Form, IntegerSynthesis  # pictures need none
         try:
-            return [Form(*pair) for pair in self._arrays[f"{name}/forms"].tolist()]
+            forms = self._arrays[f"{name}/forms"].tolist()
         except KeyError:
             raise CodecError(f"model {self.path}: has no synthesis in integers; train or export "
                              "it again", "unsupported") from None
+        return IntegerSynthesis(params, (Form(*pair) for pair in forms))
 
     @property
     def has_graphs(self) -> bool:

@@ -4,7 +4,8 @@
     hyper_analysis   y at its gain [*grid, M]     -> z, not rounded [*hyper grid, N]
     synthesis        y without gain [*grid, M]    -> samples 0..255, not rounded [*spatial, C]
 
-All are float32. What is exact is not among them: `models.coding` runs that, in NumPy.
+All are float32. What is exact is not among them: `models.coding` runs that, in NumPy, and of clips
+`models.integer_synthesis` synthesis.
 """
 
 from __future__ import annotations

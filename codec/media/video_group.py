@@ -30,7 +30,7 @@ from codec.models.errors import CodecError
 SPAN = 4                    # frames from one picture of the lowest level to the next
 SPANS = 1, 2, 4, 8, 16, 32
 BELOW = 6.0, 14.0, 20.0     # how far the quality of a level is below that of the key picture
-DRAWN = 1, (0.0,)           # both where the key picture is a drawn one
+DRAWN = 1, (0.0,)           # both, where the key picture is a drawn one: each from that before it
 QUALITY_UNIT = 256          # qualities are stored in 1/256
 Tell = Callable[[np.ndarray, np.ndarray, float], None]
 
@@ -123,8 +123,8 @@ def encode(frames: list[np.ndarray], quality: float, engine: Engine, crc: int,
     of residual pictures, its base of key pictures; crc: what digests go on from; tell: is told the
     residual picture of every other frame, its prediction and quality, but of drawn groups."""
     originals = [video_search.seen(frame) for frame in frames]
-    key = _Coded(*video_frame.encode_key(
-        frames[0], quality, engine, _start(Place(0, [], 0), crc), len(frames)))
+    [key] = parallel.in_order(lambda pixels: _Coded(*video_frame.encode_key(
+        pixels, quality, engine, _start(Place(0, [], 0), crc), len(frames))), frames[:1], 1)
     drawn = video_frame.is_drawn(key.payload)
     plan = Plan(quality, *(DRAWN if drawn else (SPAN, BELOW)))
     waves = plan.order(len(frames))
@@ -135,11 +135,15 @@ def encode(frames: list[np.ndarray], quality: float, engine: Engine, crc: int,
             return key
         place, pixels, decoded = places[number], frames[number], [coded.shown for coded in found]
         own, start = plan.quality_of(place), _start(place, crc)
-        known = {(r, to): field for r, coded in zip(place.references, found) if coded.motion
-                 for to, field in zip(places[r].references, coded.motion.fields)}
-        motion = video_search.search(
-            pixels, originals[number], [originals[r] for r in place.references], decoded,
-            bases(known, number, place.references), engine.model.lmbda(own), drawn)
+        sources, lmbda = [originals[r] for r in place.references], engine.model.lmbda(own)
+        if drawn:
+            motion = video_search.search_drawn(pixels, originals[number], sources[0], decoded[0],
+                                               lmbda)
+        else:
+            known = {(r, to): field for r, coded in zip(place.references, found) if coded.motion
+                     for to, field in zip(places[r].references, coded.motion.fields)}
+            motion = video_search.search(pixels, originals[number], sources, decoded,
+                                         bases(known, number, place.references), lmbda)
         prediction = predict(decoded, motion.fields, motion.choices, drawn)
         if tell and not drawn:
             tell(video_frame.residual(pixels, prediction), prediction, own)
@@ -182,6 +186,7 @@ def decode(data: bytes, count: int, shape: tuple[int, ...], engine: Engine, crc:
     places = {place.frame: place for place in chain(*waves)}
     by_frame, drawn = dict(zip(places, payloads)), video_frame.is_drawn(payloads[0])
     fields = _read_motions(motions, places.values(), shape, drawn)
+
     def frame(number: int, *found: np.ndarray) -> np.ndarray:
         own, start = plan.quality_of(places[number]), _start(places[number], crc)
         if not found:
@@ -197,7 +202,7 @@ def decode(data: bytes, count: int, shape: tuple[int, ...], engine: Engine, crc:
 
 
 def digest(groups: Iterable[tuple[bytes, range, int]], header: Header, engine: Engine) -> dict:
-    """{"symbols": how many latents, or samples of exact key pictures, "sha256": of all of them as
+    """{"symbols": how many latents, or samples of what is drawn, "sha256": of all of them as
     little-endian int32, in the order of coding}. groups: the bytes of each, its frames, and what
     its digests go on from."""
     sha256, count = hashlib.sha256(), 0

@@ -67,16 +67,11 @@ def _sizes(luma: np.ndarray) -> Sizes:
 
 
 def search(pixels: np.ndarray, original: np.ndarray, sources: list[np.ndarray],
-           decoded: list[np.ndarray], bases: list[np.ndarray] | None, lmbda: float,
-           drawn: bool = False) -> Motion:
+           decoded: list[np.ndarray], bases: list[np.ndarray] | None, lmbda: float) -> Motion:
     """The motion of a frame uint8 [H, W, 3]; original: the same as `seen`; sources: its references
     as they were, decoded: uint8, as they are decoded; bases: fields that known ones suggest; lmbda:
-    bits a pixel for a squared error; drawn: see `predict`."""
+    bits a pixel for a squared error."""
     grids = video_motion.shapes(*pixels.shape[:2])
-    if drawn and len(decoded) == 1:
-        found = video_drawn.moved(pixels, original, sources[0], decoded[0], grids, lmbda)
-        there = np.zeros([-(-n // CHOICE) for n in pixels.shape[:2]], np.int64)
-        return Motion([found], False, there, [built(0 * found[-1], found, drawn)])
     flows = [_flow(original, source)[:grids[-1][0], :grids[-1][1]] for source in sources]
     zero = np.zeros(grids[-1], np.int64)
     guessed = bases is not None and sum(_bits(f - b).sum() for f, b in zip(flows, bases)) < (
@@ -85,12 +80,21 @@ def search(pixels: np.ndarray, original: np.ndarray, sources: list[np.ndarray],
     for i, (flow, reference) in enumerate(zip(flows, decoded)):
         base = bases[i] if guessed and bases else -fields[0] if i else zero
         frame = _sizes(seen(reference))
-        found = _corrections(sizes, frame, base, flow, grids, WORTH * lmbda, other, drawn)
+        found = _corrections(sizes, frame, base, flow, grids, WORTH * lmbda, other)
         corrections.append(found)
-        fields.append(built(base, found, drawn))
-        other = [_warped(frame, fields[-1], half, drawn) for half in (0, 1)]
-    choices = _choices(pixels, decoded, fields, CHOICE_WORTH * lmbda, drawn)
+        fields.append(built(base, found))
+        other = [_warped(frame, fields[-1], half) for half in (0, 1)]
+    choices = _choices(pixels, decoded, fields, CHOICE_WORTH * lmbda)
     return Motion(corrections, guessed, choices, fields)
+
+
+def search_drawn(pixels: np.ndarray, original: np.ndarray, source: np.ndarray,
+                 decoded: np.ndarray, lmbda: float) -> Motion:
+    """The same of a frame that was drawn, from a single reference: whole cells by whole pixels."""
+    corrections = video_drawn.moved(pixels, original, source, decoded,
+                                    video_motion.shapes(*pixels.shape[:2]), lmbda)
+    choices = np.zeros([-(-n // CHOICE) for n in pixels.shape[:2]], np.int64)
+    return Motion([corrections], False, choices, [built(0 * corrections[-1], corrections, True)])
 
 
 def _flow(a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -111,8 +115,7 @@ def _bits(vectors: np.ndarray) -> np.ndarray:
 
 
 def _corrections(original: Sizes, reference: Sizes, base: np.ndarray, flow: np.ndarray,
-                 grids: list[tuple[int, int, int]], worth: float, other, drawn: bool
-                 ) -> list[np.ndarray]:
+                 grids: list[tuple[int, int, int]], worth: float, other) -> list[np.ndarray]:
     """Corrections, coarse to fine, of a base towards a flow and beyond, for the least bits and
     error; other: of two references the first, warped, at both sizes: their mean predicts."""
     cv2 = opencv()
@@ -121,10 +124,10 @@ def _corrections(original: Sizes, reference: Sizes, base: np.ndarray, flow: np.n
         half = int(side > FIELD)             # coarse grids are searched at half the size
 
         def field(grid: np.ndarray, i=i) -> np.ndarray:
-            return built(base, [*found[:i], grid, *found[i + 1:]], drawn)
+            return built(base, [*found[:i], grid, *found[i + 1:]])
 
         def cost(grid: np.ndarray, side=side, shape=shape, half=half, field=field) -> np.ndarray:
-            shown = _warped(reference, field(grid), half, drawn)
+            shown = _warped(reference, field(grid), half)
             if other is not None:
                 shown = 0.5 * (shown + other[half])
             error = (original[half] - shown)**2
@@ -164,7 +167,7 @@ def _tried(cost, start: np.ndarray, target: np.ndarray, everywhere: bool) -> np.
     return best
 
 
-def _warped(reference: Sizes, field: np.ndarray, half: int, drawn: bool) -> np.ndarray:
+def _warped(reference: Sizes, field: np.ndarray, half: int) -> np.ndarray:
     """Luma of a reference as a field moves it, at whole or half the size: float32."""
     cv2 = opencv()
     source = reference[half]
@@ -173,7 +176,7 @@ def _warped(reference: Sizes, field: np.ndarray, half: int, drawn: bool) -> np.n
     padded = np.pad(field, [(0, rows - field.shape[0]), (0, columns - field.shape[1]), (0, 0)],
                     mode="edge").astype(np.float32)
     moved = cv2.resize(padded * (0.25 / (1 + half)), (width, height),
-                       interpolation=cv2.INTER_NEAREST if drawn else cv2.INTER_LINEAR)
+                       interpolation=cv2.INTER_LINEAR)
     x, y = _mesh(height, width)
     return cv2.remap(source, x + moved[..., 0], y + moved[..., 1],
                      cv2.INTER_LINEAR if half else cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
@@ -186,12 +189,12 @@ def _mesh(height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _choices(pixels: np.ndarray, decoded: list[np.ndarray], fields: list[np.ndarray],
-             worth: float, drawn: bool) -> np.ndarray:
+             worth: float) -> np.ndarray:
     """For each 16x16 what predicts best for its bits: 0 all references, 1 the first, 2 the second,
     3 none, since what is there is not in them."""
     grid = [-(-n // CHOICE) for n in pixels.shape[:2]]
     all_there = np.zeros(grid, np.int64)
-    warped = [predict([r], [f], all_there, drawn) for r, f in zip(decoded, fields)]
+    warped = [predict([r], [f], all_there) for r, f in zip(decoded, fields)]
     tried = [warped, *([w] for w in warped)] if len(warped) == 2 else [warped]
     errors = [_by_cell(_squared(pixels, shown), grid) for shown in tried]
     # a mean takes a few bits, wherever it lies

@@ -47,6 +47,17 @@ def test_an_error_comes_where_its_result_would():
         next(results)
 
 
+def test_what_is_needed_comes_first_and_an_error_reaches_whoever_needs_it():
+    needs = {0: [], 4: [0], 2: [0, 4], 1: [0, 2], 3: [2, 4]}
+    for threads in (1, 2, 9):
+        with parallel.by_need(lambda n, *found: [n, *found], needs, threads) as result:
+            assert result(1) == [1, [0], [2, [0], [4, [0]]]]
+    with pytest.raises(ZeroDivisionError), parallel.by_need(
+            lambda n, *found: 1 // (n - 4), needs, 2) as result:
+        assert result(0) == -1
+        result(3)
+
+
 def test_each_matrix_product_takes_one_core():
     def cores(_=None):
         return {pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"}
