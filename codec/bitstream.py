@@ -21,7 +21,7 @@ from typing import BinaryIO, NamedTuple
 from codec.models.errors import CodecError
 
 SIGNATURE = b"\x89TFC\r\n\x1a\n"
-VERSION = 3             # no checksum covers it, so that no other may be taken for it
+VERSION = 4             # no checksum covers it, so that no other may be taken for it
 HEADER, ALPHA, HYPER_LATENTS, LATENTS = "H", "A", "Z", "Y"
 ALPHA_WEBP = "T"            # the same in another form
 ALPHAS = {ALPHA, ALPHA_WEBP}

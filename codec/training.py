@@ -44,7 +44,7 @@ def arrays(medium: str, source: str | Path, patch: tuple[int, ...], seed: int,
             found = module.learned(read(blob, MAX_PIXELS))
         except CodecError:
             return []
-        if any(n < p for n, p in zip(found[0].shape, patch)):
+        if not found or any(n < p for n, p in zip(found[0].shape, patch)):
             return []
         return [_scaled(a, share, patch[0], scales) for a in found] if medium == "picture" else (
             found)

@@ -22,7 +22,7 @@ def needs(tool: str):
 def test_file_knows_it():
     done = subprocess.run(["file", "-m", DESKTOP / "tfci.magic", "-b", GOLDEN],
                           capture_output=True, text=True)
-    assert done.stdout == "TFCI learned picture, version 3, RGB\n"
+    assert done.stdout == "TFCI learned picture, version 4, RGB\n"
     done = subprocess.run(["file", "-m", DESKTOP / "tfci.magic", "-b", "--mime-type", GOLDEN],
                           capture_output=True, text=True)
     assert done.stdout == "image/x-tfci\n"

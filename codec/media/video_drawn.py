@@ -8,13 +8,11 @@ that is transparent elsewhere.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 from PIL import Image
 
 from codec import lossless_webp
-from codec.media.video_motion import FIELD, GRIDS, MOST
+from codec.media.video_motion import FIELD, MOST
 from codec.models.errors import CodecError
 
 GRAPHIC = 3.0                       # bits a pixel, without loss; photographs take three times that
@@ -85,9 +83,9 @@ def patched(data: bytes, prediction: np.ndarray) -> np.ndarray:
 
 
 def moved(pixels: np.ndarray, luma: np.ndarray, before: np.ndarray, reference: np.ndarray,
-          grids: Sequence[tuple[int, ...]], worth: float) -> list[np.ndarray]:
-    """The corrections, coarse to fine, by which cells of a frame come from a reference, uint8 as it
-    is decoded; luma, before: of both as they were, padded; worth: of a squared error, in bits."""
+          worth: float) -> np.ndarray:
+    """The field [rows, columns, 2] by which cells of a frame come from a reference, uint8 as it is
+    decoded; luma, before: of both as they were, padded; worth: of a squared error, in bits."""
     moves = [(0, 0), *_moves(luma, before)]
     errors = []
     for across, down in moves:
@@ -95,18 +93,12 @@ def moved(pixels: np.ndarray, luma: np.ndarray, before: np.ndarray, reference: n
         rows = np.clip(np.arange(height) + down, 0, height - 1)
         columns = np.clip(np.arange(width) + across, 0, width - 1)
         errors.append(worth * by_cell(pixels, reference[rows][:, columns]))
-    vectors, found = 4 * np.array(moves), list[np.ndarray]()
-    parent = np.zeros(grids[0][:2], np.int64)
-    for side, shape in zip(GRIDS, grids):
-        fine = side // FIELD
-        if found:
-            parent = parent.repeat(2, 0).repeat(2, 1)[:shape[0], :shape[1]]
-        cost = np.stack([_summed(each, fine)[:shape[0], :shape[1]] for each in errors])
-        cost += VECTOR_BITS * (np.arange(len(moves))[:, None, None] != parent)
-        chosen = cost.argmin(0)
-        found.append(vectors[chosen] - (vectors[parent] if found else 0))
-        parent = chosen
-    return found
+    found = np.zeros(errors[0].shape, np.int64)
+    for fine in (4, 2, 1):              # whole blocks first
+        cost = np.stack([_summed(each, fine) for each in errors])
+        cost += VECTOR_BITS * (np.arange(len(moves))[:, None, None] != found[::fine, ::fine])
+        found = cost.argmin(0).repeat(fine, 0).repeat(fine, 1)[:found.shape[0], :found.shape[1]]
+    return 4 * np.array(moves)[found]
 
 
 def _moves(a: np.ndarray, b: np.ndarray) -> list[tuple[int, int]]:

@@ -22,14 +22,15 @@ from codec.adaptive_bits import Coder
 from codec.bitstream import Header, read_varint, varint
 from codec.engines import Engine
 from codec.media import video_frame, video_motion, video_search
-from codec.media.video_motion import bases, built
+from codec.media.video_drawn import squared
+from codec.media.video_motion import CHOICE, FIELD, bases, built, cells
 from codec.media.video_prediction import predict
 from codec.media.video_search import Motion
 from codec.models.errors import CodecError
 
-SPAN = 4                    # frames from one picture of the lowest level to the next
-SPANS = 1, 2, 4, 8, 16, 32
-BELOW = 6.0, 14.0, 20.0     # how far the quality of a level is below that of the key picture
+SPANS = 1, 2, 4, 8, 16, 32  # frames from one picture of the lowest level to the next
+TRIED = 4, 8                # of them, where motion decides
+BELOW = 6.0, 16.0, 24.0, 26.0   # how far the quality of a level is below that of the key picture
 DRAWN = 1, (0.0,)           # both, where the key picture is a drawn one: each from that before it
 QUALITY_UNIT = 256          # qualities are stored in 1/256
 Tell = Callable[[np.ndarray, np.ndarray, float], None]
@@ -122,46 +123,91 @@ def encode(frames: list[np.ndarray], quality: float, engine: Engine, crc: int,
     """Frames uint8 [H, W, 3] -> the bytes of a group, and the frames that a decoder shows. engine:
     of residual pictures, its base of key pictures; crc: what digests go on from; tell: is told the
     residual picture of every other frame, its prediction and quality, but of drawn groups."""
-    originals = [video_search.seen(frame) for frame in frames]
-    [key] = parallel.in_order(lambda pixels: _Coded(*video_frame.encode_key(
-        pixels, quality, engine, _start(Place(0, [], 0), crc), len(frames))), frames[:1], 1)
-    drawn = video_frame.is_drawn(key.payload)
-    plan = Plan(quality, *(DRAWN if drawn else (SPAN, BELOW)))
-    waves = plan.order(len(frames))
-    places = {place.frame: place for place in chain(*waves)}
-
-    def code(number: int, *found: _Coded) -> _Coded:
-        if not found:
-            return key
-        place, pixels, decoded = places[number], frames[number], [coded.shown for coded in found]
-        own, start = plan.quality_of(place), _start(place, crc)
-        sources, lmbda = [originals[r] for r in place.references], engine.model.lmbda(own)
-        if drawn:
-            motion = video_search.search_drawn(pixels, originals[number], sources[0], decoded[0],
-                                               lmbda)
-        else:
-            known = {(r, to): field for r, coded in zip(place.references, found) if coded.motion
-                     for to, field in zip(places[r].references, coded.motion.fields)}
-            motion = video_search.search(pixels, originals[number], sources, decoded,
-                                         bases(known, number, place.references), lmbda)
-        prediction = predict(decoded, motion.fields, motion.choices, drawn)
-        if tell and not drawn:
-            tell(video_frame.residual(pixels, prediction), prediction, own)
-        encode = video_frame.encode_drawn if drawn else video_frame.encode
-        return _Coded(*encode(pixels, prediction, own, engine, start), motion)
-
-    coder = Coder(video_motion.CONTEXTS)
-    with parallel.by_need(code, _needs(waves, range(len(frames))), engine.threads) as result:
-        found = {number: result(number) for number in places}
-    for coded in found.values():
-        if coded.motion:
-            _write_motion(coder, coded.motion)
-    motions = coder.finish()
+    encoder = _Encoder(frames, quality, engine, crc, tell)
+    plan, found = encoder.planned()
+    found = encoder.coded(plan, range(len(frames)), found)
+    motions = _motions(found)
     parts = [varint(len(part)) + part
              for part in (motions, *(coded.payload for coded in found.values()))]
     head = plan.pack()
     return head + _digest(head + motions, crc) + b"".join(parts), [
         found[i].shown for i in range(len(frames))]
+
+
+class _Encoder:
+    """Frames of a group, as they are coded by one plan or another."""
+
+    def __init__(self, frames: list[np.ndarray], quality: float, engine: Engine, crc: int,
+                 tell: Tell | None):
+        self._frames, self._quality, self._engine = frames, quality, engine
+        self._crc, self._tell = crc, tell
+        self._seen = [video_search.seen(frame) for frame in frames]
+        [self._key] = parallel.in_order(lambda pixels: _Coded(*video_frame.encode_key(
+            pixels, quality, engine, _start(Place(0, [], 0), crc), len(frames))), frames[:1], 1)
+        self._drawn = video_frame.is_drawn(self._key.payload)
+
+    def planned(self) -> tuple[Plan, dict[int, _Coded]]:
+        """The plan that costs the least up to the first two pictures that the shortest one has of
+        the lowest level, and these as they are coded by it."""
+        if self._drawn:
+            return Plan(self._quality, *DRAWN), {}
+        plans = [Plan(self._quality, span, BELOW[:1 + SPANS.index(span)]) for span in TRIED]
+        wanted = TRIED[0], 2 * TRIED[0]
+        if len(self._frames) <= wanted[-1]:
+            return plans[0], {}
+        worth = self._engine.model.lmbda(max(1.0, self._quality - BELOW[0]))
+        tell, self._tell = self._tell, None
+
+        def cost(found: dict[int, _Coded]) -> float:
+            return 8 * len(_motions(found)) + sum(
+                8 * len(found[i].payload) + worth * squared(self._frames[i], found[i].shown)
+                for i in wanted)
+        tried = [(plan, self.coded(plan, wanted, {})) for plan in plans]
+        self._tell = tell
+        plan, found = min(tried, key=lambda pair: cost(pair[1]))
+        return plan, {} if tell else found
+
+    def coded(self, plan: Plan, wanted: Iterable[int], before: dict[int, _Coded]
+              ) -> dict[int, _Coded]:
+        """Frames that are wanted, and those that they need, in the order of coding; before: some of
+        them, as they were coded by this plan."""
+        waves = plan.order(len(self._frames))
+        places = {place.frame: place for place in chain(*waves)}
+        needs = _needs(waves, wanted)
+
+        def code(number: int, *found: _Coded) -> _Coded:
+            return before.get(number) or self._code(plan, places, number, *found)
+        with parallel.by_need(code, needs, self._engine.threads) as result:
+            return {number: result(number) for number in places if number in needs}
+
+    def _code(self, plan: Plan, places: dict[int, Place], number: int, *found: _Coded) -> _Coded:
+        if not found:
+            return self._key
+        place, pixels, decoded = places[number], self._frames[number], [one.shown for one in found]
+        own, start = plan.quality_of(place), _start(place, self._crc)
+        seen, sources = self._seen[number], [self._seen[r] for r in place.references]
+        lmbda = self._engine.model.lmbda(own)
+        if self._drawn:
+            motion = video_search.search_drawn(pixels, seen, sources[0], decoded[0], lmbda)
+        else:
+            known = {(r, to): field for r, coded in zip(place.references, found) if coded.motion
+                     for to, field in zip(places[r].references, coded.motion.fields)}
+            motion = video_search.search(pixels, seen, sources, decoded,
+                                         bases(known, number, place.references), lmbda)
+        prediction = predict(decoded, motion.fields, motion.choices, self._drawn)
+        if self._tell and not self._drawn:
+            self._tell(video_frame.residual(pixels, prediction), prediction, own)
+        encode = video_frame.encode_drawn if self._drawn else video_frame.encode
+        return _Coded(*encode(pixels, prediction, own, self._engine, start), motion)
+
+
+def _motions(found: dict[int, _Coded]) -> bytes:
+    """The motion of frames, in the order of coding."""
+    coder = Coder(video_motion.CONTEXTS)
+    for coded in found.values():
+        if coded.motion:
+            _write_motion(coder, coded.motion)
+    return coder.finish()
 
 
 def _write_motion(coder: Coder, motion: Motion) -> None:
@@ -223,7 +269,7 @@ def _start(place: Place, crc: int) -> int:
     return zlib.crc32(struct.pack("<I", place.frame), crc)
 
 
-def _needs(waves: list[list[Place]], wanted: range) -> dict[int, list[int]]:
+def _needs(waves: list[list[Place]], wanted: Iterable[int]) -> dict[int, list[int]]:
     """The frames that it takes to have those that are wanted, and the references of each; of a wave
     first those that more wait for."""
     needed, out = set(wanted), {}
@@ -267,19 +313,18 @@ def _read_motions(data: bytes, places: Iterable[Place], shape: tuple[int, ...], 
     """Fields and choices of each frame that is predicted."""
     coder, out = Coder(video_motion.CONTEXTS, data), {}
     known: dict[tuple[int, int], np.ndarray] = {}
-    height, width = shape[:2]
     for place in filter(lambda place: place.references, places):
         suggested, fields = bases(known, place.frame, place.references), list[np.ndarray]()
         guessed = video_motion.code_flag(coder) and suggested is not None
-        corrections = [[np.zeros(grid, np.int64) for grid in video_motion.shapes(height, width)]
+        corrections = [np.zeros([*cells(shape, FIELD), 2], np.int64)
                        for _ in place.references]
         for i, own in enumerate(corrections):
             video_motion.code_field(coder, i + len(corrections) - 1, own,
                                     corrections[0] if i else None)
             base = suggested[i] if guessed and suggested else -fields[0] if i else (
-                np.zeros_like(own[-1]))
-            fields.append(built(base, own, drawn))
-        choices = np.zeros([-(-n // video_motion.CHOICE) for n in (height, width)], np.int64)
+                np.zeros_like(own))
+            fields.append(built(base, own))
+        choices = np.zeros(cells(shape, CHOICE), np.int64)
         video_motion.code_choices(coder, choices, len(fields) == 2)
         out[place.frame] = fields, choices
         known |= {(place.frame, r): f for r, f in zip(place.references, fields)}

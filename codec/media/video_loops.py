@@ -10,32 +10,105 @@ from codec.exact_symbol_loops import clip, jit
 from codec.media.video_motion import CHOICE, FIELD
 
 ONE = np.uint64(1)
+HALF = FIELD // 2
+REACH = FIELD + 3           # pixels that a square and the taps around it span
 
 
 @jit
 def predict(first, second, field, other, weights, gray, taps, drawn):
     """weights [rows, columns, 2] of both references, in 1/64; gray: where there is none."""
     height, width, _ = size = first.shape
-    out, first, second = np.empty(size, np.uint8), first.reshape(-1), second.reshape(-1)
-    to_first, to_second = np.empty((2, *field.shape[1:]), np.int64)
-    shares = np.empty(weights.shape[1:], np.int64)
-    for y in range(height):
-        down(field, y, FIELD, drawn, to_first)
-        down(other, y, FIELD, drawn, to_second)
-        down(weights, y, CHOICE, drawn, shares)
-        for x in range(width):
-            a, b = across(shares, x, CHOICE, drawn)
-            red = green = blue = 16 * gray * (65536 - a - b) + (1 << 19)
-            if a > 0:
-                r, g, b_ = warp(first, height, width, to_first, y, x, taps, drawn)
-                red, green, blue = red + r * a, green + g * a, blue + b_ * a
-            if b > 0:
-                r, g, b_ = warp(second, height, width, to_second, y, x, taps, drawn)
-                red, green, blue = red + r * b, green + g * b, blue + b_ * b
-            out[y, x, 0] = clip(red >> 20, 0, 255)
-            out[y, x, 1] = clip(green >> 20, 0, 255)
-            out[y, x, 2] = clip(blue >> 20, 0, 255)
+    out, rows = np.empty(size, np.uint8), np.empty((2, FIELD, FIELD, 3), np.int32)
+    scratch = np.empty((REACH, FIELD, 3), np.int32)
+    shares = np.empty((FIELD, weights.shape[1], 2), np.int64)
+    start = 0 if drawn else -HALF
+    for top in range(start, height, FIELD):
+        for y in range(max(top, 0), min(top + FIELD, height)):
+            down(weights, y, CHOICE, drawn, shares[y - top])
+        for left in range(start, width, FIELD):
+            used = np.zeros(2, np.bool_)
+            a, b = clip((top + HALF) // CHOICE - 1, 0, weights.shape[0] - 1), 0
+            for i in range(a, min(a + 3, weights.shape[0])):
+                b = clip((left + HALF) // CHOICE - 1, 0, weights.shape[1] - 1)
+                for j in range(b, min(b + 3, weights.shape[1])):
+                    for k in range(2):
+                        used[k] |= weights[i, j, k] > 0
+            if used[0]:
+                square(first, field, top, left, taps, drawn, scratch, rows[0])
+            if used[1]:
+                square(second, other, top, left, taps, drawn, scratch, rows[1])
+            for y in range(max(top, 0), min(top + FIELD, height)):
+                for x in range(max(left, 0), min(left + FIELD, width)):
+                    v, w = across(shares[y - top], x, CHOICE, drawn)
+                    for c in range(3):
+                        total = 16 * gray * (65536 - v - w) + (1 << 19)
+                        if v > 0:
+                            total += v * rows[0, y - top, x - left, c]
+                        if w > 0:
+                            total += w * rows[1, y - top, x - left, c]
+                        out[y, x, c] = clip(total >> 20, 0, 255)
     return out
+
+
+@jit
+def square(samples, field, top, left, taps, drawn, scratch, out):
+    """A reference [H, W, 3] as the cells about a square of 8x8 move it, in sixteenths: into out
+    [8, 8, 3]. The square lies between the middles of four cells; drawn: it is a cell."""
+    rows, columns, _ = field.shape
+    vectors, corners = np.empty((4, 2), np.int64), 1 if drawn else 4
+    for i in range(corners):
+        y = clip(top // FIELD + (0 if drawn else i // 2), 0, rows - 1)
+        x = clip(left // FIELD + (0 if drawn else i % 2), 0, columns - 1)
+        vectors[i] = field[y, x]
+    out[:] = 0 if corners == 4 else 128
+    alike = True
+    for i in range(1, corners):
+        alike &= vectors[i, 0] == vectors[0, 0] and vectors[i, 1] == vectors[0, 1]
+    if alike:
+        moved(samples, top, left, vectors[0, 0], vectors[0, 1], taps, scratch, out, -1)
+        return
+    for i in range(4):
+        moved(samples, top, left, vectors[i, 0], vectors[i, 1], taps, scratch, out, i)
+    for y in range(FIELD):
+        for x in range(FIELD):
+            for c in range(3):
+                out[y, x, c] = (out[y, x, c] + 128) >> 8
+
+
+@jit
+def moved(samples, top, left, across_, down_, taps, scratch, out, corner):
+    """A square of a reference, moved by one vector, in sixteenths; times what this corner counts
+    for at each place, added to what is there, or, corner being -1, instead of it."""
+    height, width, _ = samples.shape
+    x0, y0 = left + (across_ >> 2) - 1, top + (down_ >> 2) - 1
+    h, v = taps[across_ & 3], taps[down_ & 3]
+    inside = x0 >= 0 and x0 + REACH <= width
+    for i in range(REACH):
+        row = samples[clip(y0 + i, 0, height - 1)]
+        for x in range(FIELD):
+            if inside:
+                p, q, r, s = x0 + x, x0 + x + 1, x0 + x + 2, x0 + x + 3
+            else:
+                p, q = clip(x0 + x, 0, width - 1), clip(x0 + x + 1, 0, width - 1)
+                r, s = clip(x0 + x + 2, 0, width - 1), clip(x0 + x + 3, 0, width - 1)
+            p, q, r, s = np.uint64(p), np.uint64(q), np.uint64(r), np.uint64(s)
+            for c in range(3):
+                scratch[i, x, c] = (h[0] * row[p, c] + h[1] * row[q, c] + h[2] * row[r, c]
+                                    + h[3] * row[s, c])
+    for y in range(FIELD):
+        for x in range(FIELD):
+            if corner < 0:
+                weight = 1
+            else:
+                weight = (2 * y + 1 if corner >= 2 else 2 * FIELD - 2 * y - 1) * (
+                    2 * x + 1 if corner % 2 else 2 * FIELD - 2 * x - 1)
+            for c in range(3):
+                value = (v[0] * scratch[y, x, c] + v[1] * scratch[y + 1, x, c]
+                         + v[2] * scratch[y + 2, x, c] + v[3] * scratch[y + 3, x, c] + 512) >> 10
+                if corner < 0:
+                    out[y, x, c] = value
+                else:
+                    out[y, x, c] += weight * value
 
 
 @jit
@@ -64,30 +137,3 @@ def across(row, x, side, drawn):
     right, left = clip(left + 1, 0, columns - 1), clip(left, 0, columns - 1)
     return (row[left, 0] * (2 * side - share) + row[right, 0] * share,
             row[left, 1] * (2 * side - share) + row[right, 1] * share)
-
-
-@jit
-def warp(samples, height, width, field, y, x, taps, drawn):
-    """A pixel of a reference [height * width * 3] as a row of a field moves it, in sixteenths."""
-    beside, below = across(field, x, FIELD, drawn)
-    beside, below = x * 32 + ((beside + 16) >> 5), y * 32 + ((below + 16) >> 5)
-    left, top = (beside >> 5) - 1, (below >> 5) - 1
-    p, q, r, s = (taps[beside & 31, 0], taps[beside & 31, 1], taps[beside & 31, 2],
-                  taps[beside & 31, 3])
-    # unsigned, since numba looks whether others count from the end; beyond the border is as at it
-    at_p, at_q, at_r, at_s = (np.uint64(3 * clip(left, 0, width - 1)),
-                              np.uint64(3 * clip(left + 1, 0, width - 1)),
-                              np.uint64(3 * clip(left + 2, 0, width - 1)),
-                              np.uint64(3 * clip(left + 3, 0, width - 1)))
-    red, green, blue = 512, 512, 512
-    for i in range(4):
-        row, tap = np.uint64(3 * width * clip(top + i, 0, height - 1)), taps[below & 31, i]
-        red += tap * (p * samples[row + at_p] + q * samples[row + at_q]
-                      + r * samples[row + at_r] + s * samples[row + at_s])
-        row += ONE
-        green += tap * (p * samples[row + at_p] + q * samples[row + at_q]
-                        + r * samples[row + at_r] + s * samples[row + at_s])
-        row += ONE
-        blue += tap * (p * samples[row + at_p] + q * samples[row + at_q]
-                       + r * samples[row + at_r] + s * samples[row + at_s])
-    return red >> 10, green >> 10, blue >> 10

@@ -35,7 +35,7 @@ class Trickle:
 
 def test_a_file_is_these_bytes():
     blob = file_of(Section("H", HEADER.pack()), Section("Z", b"zz"))
-    assert blob[:9] == b"\x89TFC\r\n\x1a\n\x03"
+    assert blob[:9] == b"\x89TFC\r\n\x1a\n\x04"
     header = b"H\x11" + bytes.fromhex("00 8006 8004 0a 802a 01020304") + b"photo"
     assert blob[9:32] == header + struct.pack("<I", zlib.crc32(header))
     assert blob[32:] == b"Z\x02zz" + struct.pack("<I", zlib.crc32(b"Z\x02zz"))
@@ -56,7 +56,7 @@ DAMAGE = [
     (lambda b: b"", "is empty", "damaged"),
     (lambda b: b"hello", "not a .tfci file", "unsupported"),
     (lambda b: b.replace(b"\r\n", b"\n"), "text-mode transfer", "damaged"),
-    (lambda b: b[:8] + b"\x04" + b[9:], "version 4 is newer", "unsupported"),
+    (lambda b: b[:8] + b"\x05" + b[9:], "version 5 is newer", "unsupported"),
     (lambda b: b[:8] + b"\x02" + b[9:], "version 2 is older", "unsupported"),
     (lambda b: b[:8], "cut short", "damaged"),
     (lambda b: b[:-1], "cut short", "damaged"),
@@ -108,7 +108,7 @@ def test_sections_come_whole_however_few_bytes_are_read_at_a_time(most):
     blob = file_of(*sections)
     reader = Reader(Trickle(blob, most))
     assert list(reader) == sections
-    assert (reader.version, reader.position) == (3, len(blob))
+    assert (reader.version, reader.position) == (4, len(blob))
 
 
 def test_sections_are_read_as_they_are_asked_for():

@@ -38,51 +38,44 @@ class Bits:
             self.code, self.at = (self.code << 8 | byte) % 2**32, self.at + 1
         return value
 
-    def grid(self, shape, first, coarser, twins):
+    def field(self, rows, columns, first, twins):
         cells = {}
 
         def at(y, x):
             return cells.get((y, x), (0, 0))
-
-        def size(y, x):
-            return abs(at(y, x)[0]) + abs(at(y, x)[1])
-        if self.bit(first + 138):
-            for y in range(shape[0]):
-                for x in range(shape[1]):
-                    around = [(y, x - 1), (y - 1, x), (y - 1, x + 1)]
-                    around = [p if p[1] < shape[1] else (-1, -1) for p in around]
-                    near = sum(size(*p) > 0 for p in around)
-                    coarse = 0
-                    if coarser is not None:
-                        above = sum(map(abs, coarser.get((y // 2, x // 2), (0, 0))))
-                        coarse = 0 if above == 0 else 1 if above <= 2 else 2
-                    twin = twins is not None and twins.get((y, x), (0, 0)) != (0, 0)
-                    if not self.bit(first + near + 4 * coarse + 12 * twin):
+        if not self.bit(first + 149):
+            return cells
+        for y in range(rows):
+            for x in range(columns):
+                near = [at(y, x - 1), at(y - 1, x),
+                        at(y - 1, x + 1 if x + 1 < columns else x - 1)]
+                count = sum(one != (0, 0) for one in near)
+                twin = twins is not None and twins.get((y, x), (0, 0)) != (0, 0)
+                if not self.bit(first + count + 4 * twin):
+                    continue
+                for i, one in enumerate(near):
+                    if one == (0, 0) or one in near[:i]:
                         continue
-                    total = size(y, x - 1) + size(y - 1, x)
-                    large = sum(total >= n for n in (2, 6, 16))
-                    vector = []
-                    for k in (0, 1):
-                        usual = sorted(at(*p)[k] for p in around)[1] if near >= 2 else 0
-                        least = int(k == 1 and vector[0] == 0 and usual == 0)
-                        off = self.number(first + 36 + 12 * (4 * k + large), least)
-                        if off and self.bit(first + 132 + 3 * k + 1 - int(np.sign(usual))):
-                            off = -off
-                        vector.append(off + usual)
-                    cells[y, x] = tuple(vector)
+                    place = [(one == near[1]) + 2 * (one == near[2]), 4 + (one == near[2]), 6][i]
+                    if self.bit(first + 8 + place):
+                        cells[y, x] = one
+                        break
+                else:
+                    cells[y, x] = tuple(self.component(first, k, sorted(one[k] for one in near))
+                                        for k in (0, 1))
         return cells
 
-    def number(self, first, least):
-        for n in range(least, 12):
-            if not self.bit(first + n):
-                return n
-        bits = 0
-        while bits < 20 and self.bit():
+    def component(self, first, k, near):
+        low, usual, high = near
+        apart = sum(high - low > n for n in (0, 3, 15))
+        bits, off = 0, 0
+        while bits < 16 and self.bit(first + 15 + 16 * (4 * k + apart) + bits):
             bits += 1
-        value = 1
-        for _ in range(bits):
-            value = 2 * value + self.bit()
-        return value + 11
+        for i in range(bits):
+            off = 2 * off + (self.bit() if i else 1)
+        if off and self.bit(first + 143 + 3 * k + 1 - int(np.sign(usual))):
+            off = -off
+        return usual + off
 
 
 @settings(max_examples=25)
@@ -90,9 +83,11 @@ class Bits:
        st.sampled_from([2, 50, 9000]))
 def test_motion_is_what_the_format_says(seed, height, width, share, largest):
     random = np.random.default_rng(seed)
-    shapes = video_motion.shapes(height, width)
-    pair = [[random.integers(-largest, largest + 1, shape)
-             * (random.random(shape[:2]) < share)[..., None] for shape in shapes] for _ in "ab"]
+    rows, columns = -(-height // 8), -(-width // 8)
+    few = random.integers(-largest, largest + 1, [4, 2])
+    pair = [np.where((random.random([rows, columns, 1]) < 0.5), few[random.integers(
+        0, 4, [rows, columns])], random.integers(-largest, largest + 1, [rows, columns, 2]))
+        * (random.random([rows, columns, 1]) < share) for _ in "ab"]
     coder = Coder(video_motion.CONTEXTS)
     video_motion.code_flag(coder, seed % 2 == 0)
     video_motion.code_field(coder, 1, pair[0])
@@ -102,44 +97,39 @@ def test_motion_is_what_the_format_says(seed, height, width, share, largest):
     for chosen, two in zip(choices, (True, False)):
         video_motion.code_choices(coder, chosen, two)
     bits = Bits(coder.finish())
-    assert bits.bit(1303) == (seed % 2 == 0)
-    firsts = [None] * 3
+    assert bits.bit(502) == (seed % 2 == 0)
+    first = None
     for kind in (1, 2):
-        coarser = None
-        for i, shape in enumerate(shapes):
-            found = bits.grid(shape, 139 * (3 * kind + i), coarser, firsts[i])
-            grid = pair[kind - 1][i]
-            assert all(found.get((y, x), (0, 0)) == tuple(grid[y, x])
-                       for y in range(shape[0]) for x in range(shape[1]))
-            coarser, firsts[i] = found, found if kind == 1 else firsts[i]
+        first = bits.field(rows, columns, 150 * kind, first)
+        assert all(first.get((y, x), (0, 0)) == tuple(pair[kind - 1][y, x])
+                   for y in range(rows) for x in range(columns))
     for chosen, two in zip(choices, (1, 0)):
-        assert bits.bit(1304 + two) == int(chosen.any())
+        assert bits.bit(503 + two) == int(chosen.any())
         for y, x in np.ndindex(chosen.shape) if chosen.any() else ():
             left, above = chosen[y, x - 1] if x else 0, chosen[y - 1, x] if y else 0
             if not two:
-                found = 3 * bits.bit(1299 + 2 * (left > 0) + (above > 0))
+                found = 3 * bits.bit(498 + 2 * (left > 0) + (above > 0))
             else:
-                place = 1251 + 3 * (4 * left + above)
+                place = 450 + 3 * (4 * left + above)
                 found = bits.bit(place) and (3 if bits.bit(place + 1) else 1 + bits.bit(place + 2))
             assert found == chosen[y, x]
 
 
-def tap(position, j):
+def tap(quarters, j):
     """Of Keys, with a = -0.6."""
-    d, a = abs(j - 1 - position / 32), -0.6
+    d, a = abs(j - 1 - quarters / 4), -0.6
     return (a + 2) * d**3 - (a + 3) * d**2 + 1 if d <= 1 else (
         a * d**3 - 5 * a * d**2 + 8 * a * d - 4 * a)
 
 
-def taps(position):
-    out = [round(128 * tap(position, j)) for j in range(4)]
-    out[1 if position < 16 else 2] += 128 - sum(out)
+def taps(quarters):
+    out = [round(128 * tap(quarters, j)) for j in range(4)]
+    out[1 if quarters < 2 else 2] += 128 - sum(out)
     return out
 
 
-def between(grid, y, x, half):
-    """Times (4 half)**2."""
-    total = 0
+def about(grid, y, x, half):
+    """What the four cells about a pixel hold, and what each counts for, of (4 half)**2."""
     for axis_y in (0, 1):
         for axis_x in (0, 1):
             weight, place = 1, []
@@ -147,8 +137,18 @@ def between(grid, y, x, half):
                 i, f = divmod(2 * at + 1 - 2 * half, 4 * half)
                 weight *= f if more else 4 * half - f
                 place.append(min(max(i + more, 0), size - 1))
-            total += weight * int(grid[tuple(place)])
-    return total
+            yield grid[tuple(place)], weight
+
+
+def moved(picture, y, x, vector):
+    height, width, _ = picture.shape
+    across, down = x + (int(vector[0]) >> 2), y + (int(vector[1]) >> 2)
+    total = 0
+    for v, j in zip(taps(int(vector[1]) & 3), range(4)):
+        row = picture[min(max(down + j - 1, 0), height - 1)].astype(int)
+        total += v * sum(h * row[min(max(across + i - 1, 0), width - 1)]
+                         for h, i in zip(taps(int(vector[0]) & 3), range(4)))
+    return (total + 512) >> 10
 
 
 @settings(max_examples=8)
@@ -161,17 +161,10 @@ def test_prediction_is_what_the_format_says(seed, reach):
     choices = random.integers(0, 4, [2, 2])
     found = predict(pair, fields, choices)
     for y, x in [(0, 0), (18, 22), (7, 9), (11, 15), *random.integers(0, 19, [6, 2]).tolist()]:
-        warped = []
-        for picture, field in zip(pair, fields):
-            across, down = (32 * at + ((between(field[..., k], y, x, 4) + 16) >> 5)
-                            for k, at in ((0, x), (1, y)))
-            total = 0
-            for v, j in zip(taps(down & 31), range(4)):
-                row = picture[min(max((down >> 5) + j - 1, 0), height - 1)].astype(int)
-                total += v * sum(h * row[min(max((across >> 5) + i - 1, 0), width - 1)]
-                                 for h, i in zip(taps(across & 31), range(4)))
-            warped.append((total + 512) >> 10)
-        w, v = (between(np.array(shares)[choices], y, x, 8)
-                for shares in ([32, 64, 0, 0], [32, 0, 64, 0]))
+        warped = [(sum(weight * moved(picture, y, x, vector)
+                       for vector, weight in about(field, y, x, 4)) + 128) >> 8
+                  for picture, field in zip(pair, fields)]
+        w, v = (sum(share[choice] * weight for choice, weight in about(choices, y, x, 8))
+                for share in ([32, 64, 0, 0], [32, 0, 64, 0]))
         expected = (warped[0] * w + warped[1] * v + 2048 * (65536 - w - v) + 2**19) >> 20
         assert (found[y, x] == np.clip(expected, 0, 255)).all()

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 import codec
 from codec import lossless_webp
-from codec.media import video_drawn, video_motion, video_search
+from codec.media import video_drawn, video_search
 from codec.media.video_prediction import predict
 from tests.codec.media.made import sections_of
 from tests.codec.media.made_clips import moving, scrolling
@@ -48,10 +48,8 @@ def test_a_photograph_is_not_taken_for_a_screen():
 
 def test_what_has_moved_is_found(screen):
     before, after = screen[2], screen[3]
-    grids = video_motion.shapes(*after.shape[:2])
     a, b = (video_search.seen(frame) for frame in (after, before))
-    corrections = video_drawn.moved(after, a, b, before, grids, 0.1)
-    field = video_motion.built(0 * corrections[-1], corrections, True)
+    field = video_drawn.moved(after, a, b, before, 0.1)
     assert {(int(x), int(y)) for x, y in field.reshape(-1, 2)} == {(0, 0), (0, 20)}
     shown = predict([before], [field], np.zeros([6, 10], np.int64), True)
     assert (shown == after)[:80].mean() > 0.98

@@ -66,7 +66,18 @@ def test_a_choice_of_one_reference_is_that_reference():
     assert (mean == (pair[0].astype(int) + pair[1] + 1) // 2).all()
 
 
+def test_vectors_count_by_how_near_their_cells_are():
+    picture = np.tile(np.arange(0, 192, 3, np.uint8), [8, 1])[..., None].repeat(3, 2)
+    field = np.zeros([1, 8, 2], np.int64)
+    field[0, 3, 0] = 4 * 16             # the fourth cell: what is 16 pixels, 48 levels, away
+    found = predict([picture], [field], np.zeros([1, 4], np.int64))[..., 0] - picture[..., 0]
+    assert found[0, 18:38].tolist() == [0, 0, 3, 9, 15, 21, 27, 33, 39, 45,
+                                        45, 39, 33, 27, 21, 15, 9, 3, 0, 0]
+    whole = predict([picture], [field], np.zeros([1, 4], np.int64), True)[..., 0] - picture[..., 0]
+    assert whole[0, 22:34].tolist() == [0, 0, *[48] * 8, 0, 0]
+
+
 def test_taps_sum_to_one():
-    assert video_prediction.TAPS.sum(1).tolist() == [128] * 32
+    assert video_prediction.TAPS.sum(1).tolist() == [128] * 4
     assert video_prediction.TAPS[0].tolist() == [0, 128, 0, 0]
-    assert video_prediction.TAPS[16].tolist() == [-10, 74, 74, -10]
+    assert video_prediction.TAPS[2].tolist() == [-10, 74, 74, -10]
