@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from fractions import Fraction
 
 from codec.media.picture_writing import SUFFIXES as WRITTEN
 from codec.media.signal_file import FORMS as SIGNALS
@@ -89,6 +90,18 @@ def seconds(text: str) -> float:
     for i, part in enumerate(reversed(before)):
         found += int(part) * 60**(i + 1)
     return found
+
+
+def rate(text: str) -> Fraction:
+    """24, 23.976 or 24000/1001, of frames a second."""
+    try:
+        found = Fraction(text)
+    except (ValueError, ZeroDivisionError):
+        found = Fraction(0)
+    if not Fraction(1, 1000) <= found <= 1000:
+        raise argparse.ArgumentTypeError(f"{text!r} is not allowed; give frames a second, as 24 or "
+                                         "30000/1001")
+    return found.limit_denominator(1001)
 
 
 def suffix(text: str) -> str:

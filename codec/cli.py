@@ -209,6 +209,8 @@ def _for_compressing() -> list:
         arg("--model", metavar="NAME|DIR",
             help="instead of what --tune chooses; graphics too are coded by it"),
         arg("--measure", action="store_true", help="decode again; report PSNR, SSIMULACRA2"),
+        arg("--fps", type=arguments.rate, metavar="N",
+            help="folders are clips: a picture a frame, so many a second, as 24 or 30000/1001"),
         arg("--strip", action="store_true",
             help="without EXIF, XMP and resolution; colour profile and orientation stay"),
         arg("--exact-alpha", action="store_true",

@@ -12,6 +12,7 @@ import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from fractions import Fraction
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -48,7 +49,7 @@ def compress(args) -> None:
         codec.find_model(args.model)        # once, before many inputs fail for the same reason
 
     def one(job: files.Job) -> dict:
-        with _given(job.source, args.max_pixels) as (source, given), api.opened(
+        with _given(job.source, args.max_pixels, args.fps) as (source, given), api.opened(
                 source, args.max_pixels, args.exact_alpha or exact, deep=exact) as value:
             return written(value, job, given)
 
@@ -83,15 +84,20 @@ def compress(args) -> None:
         return report | _ran(args, engine) | ({"notes": notes} if notes else {})
 
     jobs, notes = files.plan(args.inputs, args.output, known, lambda name, _: name + SUFFIX,
-                             args.deep, {SUFFIX}, media.of_folder)
+                             args.deep, {SUFFIX},
+                             (lambda _: True) if args.fps else media.of_folder)
     _run_all(jobs, one, args, notes)
 
 
 @contextmanager
-def _given(name: str, max_pixels: int) -> Iterator[tuple[Any, int]]:
+def _given(name: str, max_pixels: int, fps: Fraction | None) -> Iterator[tuple[Any, int]]:
     """An input as `api.opened` takes it, and how many bytes it has."""
+    if fps and not os.path.isdir(name):
+        raise CodecError("is a file; --fps is for folders of pictures", "usage")
     if os.path.isdir(name):
-        yield name, sum(path.stat().st_size for path in Path(name).iterdir() if path.is_file())
+        clip = fps and media.module("video").read_folder(Path(name), fps, max_pixels)
+        yield clip or name, sum(path.stat().st_size for path in Path(name).iterdir()
+                                if path.is_file())
         return
     with files.opened(name) as opened:
         source = files.seekable(opened, api.most_bytes(max_pixels))
@@ -144,7 +150,10 @@ def decompress(args) -> None:
         suffix = args.to or files.suffix(job.target)
         if not suffix and files.is_stream(job.target):
             suffix = medium.DEFAULT_SUFFIX
-        if value.is_series and (job.folder or suffix not in known):
+        if job.folder and medium is media.module("video"):
+            with files.replacing_folder(job.target, args.force) as folder:
+                size, notes = medium.write_folder(value, folder, Path(args.output).name)
+        elif value.is_series and (job.folder or suffix not in known):
             with files.replacing_folder(job.target, args.force) as folder:
                 size, notes = medium.write_folder(value, folder)
         else:
@@ -165,6 +174,10 @@ def decompress(args) -> None:
         return kept if kept and not args.to else bare + (args.to or medium.DEFAULT_SUFFIX)
 
     jobs, notes = files.plan(args.inputs, args.output, {SUFFIX}, rename, args.deep, known)
+    video = media.module("video")
+    if len(jobs) == 1 and video.numbered(jobs[0].target) and (
+            api.beginning_of(jobs[0].source)[0] is video):
+        jobs = [replace(jobs[0], target=str(Path(jobs[0].target).parent), folder=True)]
     _run_all(jobs, one, args, notes)
 
 

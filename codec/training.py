@@ -37,7 +37,7 @@ def arrays(medium: str, source: str | Path, patch: tuple[int, ...], seed: int,
 
     suffixes, read = module.SUFFIXES, module.read
     if medium == "video":           # frames below one another in a picture, too
-        suffixes, read = suffixes | module.STRIPS, module.clip_or_strip
+        read = module.clip_or_strip
 
     def arrays_of(blob: bytes, share: float) -> list[np.ndarray]:
         try:

@@ -26,21 +26,22 @@ from codec.decibels import psnr
 from codec.engines import Engine
 from codec.media.video_file import (
     MOST_FRAMES,
-    STRIPS,
     SUFFIXES,
     clip_or_strip,
     read,
     recognises,
 )
+from codec.media.video_pictures import numbered, read_folder, write_folder
 from codec.media.video_value import LAYOUTS, Again, Clip
 from codec.media.video_writing import write
 from codec.models.errors import CodecError
 from codec.raw_files import pack_around, unpack_around
 from codec.windows import Box, Seconds
 
-__all__ = ["DEFAULT_SUFFIX", "EXACT", "KINDS", "MODELS", "STRIPS", "SUFFIXES", "Again", "Clip",
+__all__ = ["DEFAULT_SUFFIX", "EXACT", "KINDS", "MODELS", "SUFFIXES", "Again", "Clip",
            "clip_or_strip", "compare", "compress", "decompress", "digest", "exactness",
-           "frames_of", "info", "kept_name", "learned", "read", "recognises", "write"]
+           "frames_of", "info", "kept_name", "learned", "numbered", "read", "read_folder",
+           "recognises", "write", "write_folder"]
 
 KINDS = {2: "RGB"}
 DEFAULT_SUFFIX = ".mp4"

@@ -1,4 +1,5 @@
-"""What is in a file of video: a `Clip`. FFmpeg reads it, by PyAV (extra `video`)."""
+"""What is in a file of video: a `Clip`. FFmpeg reads it, by PyAV (extra `video`); animated pictures
+are `video_animated`'s."""
 
 from __future__ import annotations
 
@@ -15,16 +16,17 @@ import numpy as np
 from PIL import Image
 
 from codec.bitstream import check_size
+from codec.media import video_animated
 from codec.media.video_value import LAYOUTS, Again, Clip
 from codec.models.errors import CodecError
 
-SUFFIXES = {".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".y4m", ".mpg", ".ts", ".flv", ".3gp"}
+SUFFIXES = {".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".y4m", ".mpg", ".ts", ".flv", ".3gp",
+            *video_animated.SUFFIXES}
 PICTURES = {b"avif", b"avis", b"heic", b"heix", b"hevc", b"hevx", b"mif1", b"msf1", b"miaf",
             b"crx "}
 SCALING = "spline+full_chroma_int+full_chroma_inp+accurate_rnd"
 TURNS = {90: ["transpose=cclock"], 180: ["hflip", "vflip"], -180: ["hflip", "vflip"],
          -90: ["transpose=clock"], 270: ["transpose=clock"]}
-STRIPS = {".webp", ".png"}      # of pictures that hold frames to learn from
 MOST_FRAMES = 1 << 24
 
 
@@ -40,14 +42,15 @@ def pyav() -> ModuleType:
 
 
 def recognises(file: BinaryIO) -> bool:
-    """Whether it begins as files of video do."""
+    """Whether it begins as files of video do, or is an animated picture."""
     start = file.read(376 + 1)
     file.seek(0)
     return (start[:4] == b"\x1aE\xdf\xa3" or start[:10] == b"YUV4MPEG2 "
             or (start[4:8] == b"ftyp" and start[8:12] not in PICTURES)
             or start[4:8] in (b"moov", b"mdat", b"wide") or start[:4] == b"FLV\x01"
             or (start[:4] == b"RIFF" and start[8:12] == b"AVI ") or start[:4] == b"\0\0\x01\xba"
-            or (len(start) > 376 and start[0] == start[188] == start[376] == 0x47))
+            or (len(start) > 376 and start[0] == start[188] == start[376] == 0x47)
+            or video_animated.recognises(file))
 
 
 def read(source: Any, limit: int) -> Clip:
@@ -65,6 +68,9 @@ def read(source: Any, limit: int) -> Clip:
     if isinstance(source, (bytes, bytearray, memoryview)):
         source = io.BytesIO(source)
     again = _again(source)
+    with again() as file:
+        if video_animated.recognises(file):
+            return video_animated.read(again, limit)
     with _opened(again()) as container:
         return _looked_through(container, again, limit)
 

@@ -10,6 +10,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from codec.media import video_animated
 from codec.media.video_file import SUFFIXES, Filters, pyav
 from codec.media.video_value import Clip
 from codec.models.errors import CodecError
@@ -36,6 +37,8 @@ def write(clip: Clip, suffix: str, file: BinaryIO) -> tuple[int, list[str]]:
     if suffix not in SUFFIXES:
         raise CodecError(f"cannot write {suffix or 'a file without a suffix'!r}; allowed are "
                          f"{', '.join(sorted(SUFFIXES))}", "unsupported")
+    if suffix in video_animated.SUFFIXES:
+        return video_animated.write(clip, suffix, file)
     av, form, notes, out = pyav(), FORMATS[suffix], list[str](), _Sink(file)
     name, options = CODECS.get(form, H264)
     try:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import codec
-from codec.media import video, video_writing
+from codec.media import video, video_animated, video_writing
 from tests.codec.media.made_clips import file_of, moving, shown
 
 
@@ -146,7 +146,7 @@ def test_an_array_of_something_else_is_refused(array):
 
 # ---- writing
 
-@pytest.mark.parametrize("suffix", sorted(video.SUFFIXES))
+@pytest.mark.parametrize("suffix", sorted(video.SUFFIXES - {*video_animated.SUFFIXES}))
 def test_clips_are_written_as_their_suffix_says(suffix):
     frames = moving(5, 64, 96)
     out = io.BytesIO()
@@ -187,8 +187,8 @@ def test_a_file_that_takes_no_more_is_an_error_of_its_own():
 
 
 def test_a_suffix_of_something_else_is_refused():
-    with pytest.raises(codec.CodecError, match=r"cannot write '\.png'; allowed are \.3gp, \.avi"):
-        video.write(codec.Clip.of_array(moving(1, 16, 16)), ".png", io.BytesIO())
+    with pytest.raises(codec.CodecError, match=r"cannot write '\.jpg'; allowed are \.3gp, \.ap"):
+        video.write(codec.Clip.of_array(moving(1, 16, 16)), ".jpg", io.BytesIO())
 
 
 def test_colours_are_those_of_the_matrix_that_a_file_names():
