@@ -221,13 +221,16 @@ def train(args) -> None:
 
 
 def evaluate(args) -> None:
-    from codec.eval import report
+    from codec.eval import clips, datasets, report
     if bool(args.compare) == bool(args.data):
         usage("give a FOLDER, or --compare OLD NEW")
     try:
         if args.compare:
             old, new = args.compare
             sys.exit(0 if report.compare_files(old, new, args.margin) else 1)
+        if found := datasets.clips(args.data):
+            say("\n".join(clips.run(found, Path(args.output), args.codecs, args.qualities)))
+            return say(str(Path(args.output) / "clips.html"))
         wanted = {"names": args.codecs, "metrics": args.metrics, "bpp": args.bpp}
         results = report.run(
             args.data, args.output, model=args.model, qualities=args.qualities,

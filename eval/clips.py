@@ -1,23 +1,22 @@
 """Clips, ours and what people use: rate and distortion from real files, container and all.
 
-    python -m codec.eval.clips CLIPS... [--qualities 30,60,90] [--codecs codec,x264] [-o OUT]
+    codec evaluate CLIPS [--qualities 30,60,90] [--codecs codec,x264] [-o OUT]
 
 Every file is decoded again; its frames and those of the source are compared as PyAV shows them in
 RGB. Ours is written as .y4m for that, without loss, in the source's layout. `photo` is ours frame
-by frame, every fifth. OUT gets results.json and, of each clip, a sheet of twelve frames: the
-source, ours, and x264 in as many bytes.
+by frame, every fifth; so is MS-SSIM taken. OUT gets results.json, clips.html, and of each clip a
+sheet of twelve frames: the source, ours, and x264 in as many bytes.
 
 BD-rates are means of the logarithms of rates over the PSNR that both reach, from 26 to 36 dB.
 """
 
 from __future__ import annotations
 
-import argparse
 import io
 import json
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
@@ -28,7 +27,9 @@ from PIL import Image
 
 import codec
 from codec import media
-from codec.eval import bd_rate
+from codec.eval import bd_rate, clip_page
+from codec.eval.metrics import ms_ssim, psnr_y
+from codec.eval.report import need
 
 GROUP = 32              # frames from one key picture to the next, at most, of all
 RANGE = 26.0, 36.0      # dB
@@ -43,6 +44,7 @@ RIVALS: dict[str, tuple[str, dict, tuple]] = {      # coder, its options, values
     "VP9": ("libvpx-vp9", {"b": "0", "cpu-used": "2", "row-mt": "1"}, (20, 28, 36, 44, 52, 60)),
     "SVT-AV1": ("libsvtav1", {"preset": "6"},
                 (20, 28, 36, 44, 52, 60))}
+QUALITIES = 3, 15, 30, 45, 60, 75, 90
 SHEET = 12, 200         # frames of a sheet, and how wide each is
 Point = dict[str, Any]
 
@@ -101,7 +103,7 @@ def alone(frames: np.ndarray, quality: float) -> tuple[float, float]:
     return float(rate), float(value)
 
 
-def curves(path: Path, names: list[str], qualities: list[float]) -> dict[str, list[Point]]:
+def curves(path: Path, names: Sequence[str], qualities: Sequence[float]) -> dict[str, list[Point]]:
     """Points of every coder on a clip: bpp, PSNR, and more."""
     source, out = shown(str(path)), dict[str, list[Point]]()
 
@@ -110,9 +112,12 @@ def curves(path: Path, names: list[str], qualities: list[float]) -> dict[str, li
         if frames.shape != source.shape:
             raise ValueError(f"{path}: {frames.shape[0]} frames came back of {source.shape[0]}")
         each = psnr(source, frames)
-        return {"setting": setting, "bytes": size, "bpp": 8 * size / source[..., 0].size,
+        told = {"setting": setting, "bytes": size, "bpp": 8 * size / source[..., 0].size,
                 "psnr": float(np.mean(each)), "frames": each,
+                "psnr-y": float(np.mean([psnr_y(a, b) for a, b in zip(source, frames)])),
                 "fps": [len(source) / encode, len(source) / decode]}
+        similar = float(np.mean([ms_ssim(a, b) for a, b in zip(source[::FIFTH], frames[::FIFTH])]))
+        return told | ({} if np.isnan(similar) else {"ms-ssim": similar})   # of small frames
     for name in names:
         if name == "codec":
             out[name] = [point(q, partial(ours, path, q)) for q in qualities]
@@ -137,8 +142,8 @@ def bd(anchor: list[Point], test: list[Point]) -> float | None:
     return float(100 * (np.exp(np.mean(logs)) - 1)) if len(logs) > 9 else None
 
 
-def sheet(path: Path, quality: float) -> tuple[Image.Image, str]:
-    """Twelve frames: the source, ours, and x264 of at most as many bytes; and what each takes."""
+def views(path: Path, quality: float) -> list[tuple[str, np.ndarray]]:
+    """The source, ours, and x264 of at most as many bytes; and what each is called."""
     source = shown(str(path))
     size, mine, *_ = ours(path, quality)
     low, high = 10.0, 51.0
@@ -147,17 +152,20 @@ def sheet(path: Path, quality: float) -> tuple[Image.Image, str]:
         low, high = (middle, high) if rival(path, *RIVALS["x264"][:2], middle)[0] > size else (
             low, middle)
     their_size, theirs, *_ = rival(path, *RIVALS["x264"][:2], high)
-    places = np.linspace(0, len(source) - 1, SHEET[0]).astype(int)
-    rows = []
-    for frames in (source, mine, theirs):
+    return [("source", source), *(
+        (f"{name}, {number:,} bytes, {np.mean(psnr(source, frames)):.2f} dB", frames)
+        for name, number, frames in (("codec", size, mine), ("x264", their_size, theirs)))]
+
+
+def sheet(rows: list[np.ndarray]) -> Image.Image:
+    """Twelve frames of each, in two lines."""
+    places, out = np.linspace(0, len(rows[0]) - 1, SHEET[0]).astype(int), list[list[np.ndarray]]()
+    for frames in rows:
         small = [np.asarray(Image.fromarray(frames[i]).resize(
             (SHEET[1], round(SHEET[1] * frames.shape[1] / frames.shape[2])),
             Image.Resampling.LANCZOS)) for i in places]
-        rows += [np.concatenate(small[:len(small) // 2], 1), np.concatenate(
-            small[len(small) // 2:], 1)]
-    told = (f"{path.stem}: ours {size} bytes, {np.mean(psnr(source, mine)):.2f} dB; x264 "
-            f"{their_size} bytes, {np.mean(psnr(source, theirs)):.2f} dB")
-    return Image.fromarray(np.concatenate([rows[i] for i in (0, 2, 4, 1, 3, 5)])), told
+        out.append([np.concatenate(half, 1) for half in (small[:6], small[6:])])
+    return Image.fromarray(np.concatenate([row[half] for half in (0, 1) for row in out]))
 
 
 def table(results: dict[str, dict[str, list[Point]]]) -> Iterator[str]:
@@ -178,27 +186,43 @@ def table(results: dict[str, dict[str, list[Point]]]) -> Iterator[str]:
     yield f"ours: {speeds[0]:.2f} frames/s to compress, {speeds[1]:.2f} to decompress"
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
-    parser.add_argument("clips", nargs="+", type=Path)
-    parser.add_argument("--qualities", default="3,15,30,45,60,75,90", help="default %(default)s")
-    parser.add_argument("--codecs", default=",".join(["codec", "photo", *RIVALS]),
-                        help="default %(default)s")
-    parser.add_argument("-o", dest="out", type=Path, help="a folder for results.json and sheets")
-    args = parser.parse_args()
+def run(paths: Sequence[Path], out: Path, names: Sequence[str] | None = None,
+        qualities: Sequence[float] | None = None) -> list[str]:
+    """Measures coders on clips and writes everything into `out`; returns the lines of the table.
+
+    Raises:
+        ValueError: for a coder that is not known, or not there, or results that would be
+            overwritten; also if a package is missing.
+    """
+    need("av", "plotly")
+    names, qualities = names or ["codec", "photo", *RIVALS], qualities or QUALITIES
+    for name in names:
+        if name not in ("codec", "photo", *RIVALS):
+            raise ValueError(f"codec {name!r} is not known for clips; known: codec, photo, "
+                             f"{', '.join(RIVALS)}")
+        if name in RIVALS and not _is_there(RIVALS[name][0]):
+            raise ValueError(f"codec {name!r} is none of this FFmpeg's: leave it out")
+    if (out / "results.json").exists():
+        raise ValueError(f"{out / 'results.json'} exists: choose another folder")
     os.environ.setdefault("SVT_LOG", "1")           # errors alone
-    qualities = [float(q) for q in args.qualities.split(",")]
-    results = {}
-    for path in args.clips:
-        results[path.stem] = curves(path, args.codecs.split(","), qualities)
-        if args.out:
-            args.out.mkdir(parents=True, exist_ok=True)
-            (args.out / "results.json").write_text(json.dumps(results))
-            picture, told = sheet(path, qualities[len(qualities) // 2])
-            picture.save(args.out / f"{path.stem}.png")
-            print(told, flush=True)
-    print("\n".join(table(results)))
+    out.mkdir(parents=True, exist_ok=True)
+    results, looks, rates = dict[str, dict[str, list[Point]]](), {}, {}
+    for path in paths:
+        results[path.stem] = curves(path, names, qualities)
+        (out / "results.json").write_text(json.dumps(results))
+        looks[path.stem] = views(path, qualities[len(qualities) // 2])
+        rates[path.stem] = float(media.module("video").read(path.read_bytes(), 1 << 27).rate)
+        sheet([frames for _, frames in looks[path.stem]]).save(out / f"{path.stem}.png")
+        print(f"{path.stem}: {'; '.join(label for label, _ in looks[path.stem][1:])}", flush=True)
+    lines = list(table(results)) if "codec" in names else []
+    clip_page.write(results, lines, looks, rates, out / "clips.html")
+    return lines
 
 
-if __name__ == "__main__":
-    main()
+def _is_there(coder: str) -> bool:
+    import av
+    try:
+        av.codec.Codec(coder, "w")
+    except av.codec.codec.UnknownCodecError:
+        return False
+    return True

@@ -1,4 +1,4 @@
-"""Folders of pictures to measure on."""
+"""Folders of pictures, and of clips, to measure on."""
 
 from __future__ import annotations
 
@@ -24,3 +24,13 @@ def pictures(folder: str | Path) -> list[Path]:
         known = ", ".join(sorted(suffixes))
         raise ValueError(f"{folder}: holds no picture; known are {known}")
     return paths
+
+
+def clips(folder: str | Path) -> list[Path]:
+    """The clips of a folder that holds no pictures, or one clip, in the order of their names; none
+    of any other."""
+    folder, known = Path(folder), {name: media.module(name).SUFFIXES for name in media.NAMES}
+    paths = sorted(folder.iterdir()) if folder.is_dir() else [folder]
+    if any(path.suffix.lower() in known["picture"] for path in paths):
+        return []
+    return [path for path in paths if path.suffix.lower() in known["video"]]

@@ -25,7 +25,7 @@ KODAK = Path(__file__).parents[1] / "published-kodak.csv"
 KODAK_PICTURES = {f"kodim{i:02}" for i in range(1, 25)}
 BPP = (0.1, 1.5)
 
-__all__ = ["BPP", "KODAK", "compare_files", "compare_results", "run", "show", "table"]
+__all__ = ["BPP", "KODAK", "compare_files", "compare_results", "need", "run", "show", "table"]
 
 
 def run(folder: str | Path, out: str | Path, names: Sequence[str] = ("codec", *baselines.RIVALS),
@@ -44,7 +44,7 @@ def run(folder: str | Path, out: str | Path, names: Sequence[str] = ("codec", *b
             published curves of other pictures, or results in `out` that would be overwritten;
             also if a package is missing, before anything is measured.
     """
-    _need("bjontegaard", "matplotlib", "plotly")
+    need("bjontegaard", "matplotlib", "plotly")
     paths, out = datasets.pictures(folder), Path(out)
     for metric in metrics:
         if metric not in METRICS:
@@ -87,7 +87,7 @@ def compare_files(old: str | Path, new: str | Path, margin: float) -> bool:
     Raises:
         OSError, ValueError: if one is no such file, or they have nothing in common.
     """
-    _need("bjontegaard")
+    need("bjontegaard")
     results = []
     for path in (old, new):
         try:
@@ -109,7 +109,8 @@ def compare_files(old: str | Path, new: str | Path, margin: float) -> bool:
     return within
 
 
-def _need(*packages: str) -> None:
+def need(*packages: str) -> None:
+    """ValueError if one is not installed."""
     if missing := [package for package in packages if not find_spec(package)]:
         raise ValueError(f"a report needs {' and '.join(missing)}; run: "
                          f"python -m pip install {' '.join(missing)}")
