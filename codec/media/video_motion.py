@@ -14,7 +14,7 @@ from codec.adaptive_bits import Coder, code, code_even, jit
 
 FIELD, CHOICE = 8, 16       # pixels that a vector, and a choice of references, are for
 MOST = 1 << 14              # of a vector, in quarters of a pixel
-CLASSES = 16                # of sizes: how many bits they have
+CLASSES = 17                # of sizes: how many bits they have
 ZERO, SAME, SIZES = 0, 8, 15                # contexts of the fields of a kind
 SIGNS = SIZES + 2 * 4 * CLASSES
 PER_KIND = SIGNS + 2 * 3 + 1

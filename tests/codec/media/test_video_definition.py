@@ -43,7 +43,7 @@ class Bits:
 
         def at(y, x):
             return cells.get((y, x), (0, 0))
-        if not self.bit(first + 149):
+        if not self.bit(first + 157):
             return cells
         for y in range(rows):
             for x in range(columns):
@@ -69,11 +69,11 @@ class Bits:
         low, usual, high = near
         apart = sum(high - low > n for n in (0, 3, 15))
         bits, off = 0, 0
-        while bits < 16 and self.bit(first + 15 + 16 * (4 * k + apart) + bits):
+        while bits < 17 and self.bit(first + 15 + 17 * (4 * k + apart) + bits):
             bits += 1
         for i in range(bits):
             off = 2 * off + (self.bit() if i else 1)
-        if off and self.bit(first + 143 + 3 * k + 1 - int(np.sign(usual))):
+        if off and self.bit(first + 151 + 3 * k + 1 - int(np.sign(usual))):
             off = -off
         return usual + off
 
@@ -97,20 +97,20 @@ def test_motion_is_what_the_format_says(seed, height, width, share, largest):
     for chosen, two in zip(choices, (True, False)):
         video_motion.code_choices(coder, chosen, two)
     bits = Bits(coder.finish())
-    assert bits.bit(502) == (seed % 2 == 0)
+    assert bits.bit(526) == (seed % 2 == 0)
     first = None
     for kind in (1, 2):
-        first = bits.field(rows, columns, 150 * kind, first)
+        first = bits.field(rows, columns, 158 * kind, first)
         assert all(first.get((y, x), (0, 0)) == tuple(pair[kind - 1][y, x])
                    for y in range(rows) for x in range(columns))
     for chosen, two in zip(choices, (1, 0)):
-        assert bits.bit(503 + two) == int(chosen.any())
+        assert bits.bit(527 + two) == int(chosen.any())
         for y, x in np.ndindex(chosen.shape) if chosen.any() else ():
             left, above = chosen[y, x - 1] if x else 0, chosen[y - 1, x] if y else 0
             if not two:
-                found = 3 * bits.bit(498 + 2 * (left > 0) + (above > 0))
+                found = 3 * bits.bit(522 + 2 * (left > 0) + (above > 0))
             else:
-                place = 450 + 3 * (4 * left + above)
+                place = 474 + 3 * (4 * left + above)
                 found = bits.bit(place) and (3 if bits.bit(place + 1) else 1 + bits.bit(place + 2))
             assert found == chosen[y, x]
 

@@ -56,6 +56,16 @@ def test_what_moves_as_one_takes_few_bytes():
     assert len(coder.finish()) < 60
 
 
+def test_the_largest_change_from_cell_to_cell_comes_back():
+    most = 2 * video_motion.MOST
+    corrections = np.array([[[most, -most], [-most, most]] * 2] * 2)
+    coder = Coder(video_motion.CONTEXTS)
+    video_motion.code_field(coder, 0, corrections)
+    again = np.zeros_like(corrections)
+    video_motion.code_field(Coder(video_motion.CONTEXTS, coder.finish()), 0, again)
+    assert (again == corrections).all()
+
+
 def test_no_motion_takes_no_bytes():
     coder = Coder(video_motion.CONTEXTS)
     for _ in range(8):
