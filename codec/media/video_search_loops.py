@@ -163,10 +163,12 @@ def search(task, starts, grid, rounds):
     columns, 2]: vectors to try first."""
     rows, columns, _ = grid.shape
     tries = np.empty((len(starts) + 6, 2), np.int64)
+    changed = np.zeros((rows, columns), np.int64)       # the round that each did so in, from 1 on
     for turn in range(rounds):
-        changed = False
-        for number in range(rows * columns):        # there, and back again
+        for number in range(rows * columns):            # there, and back again
             y, x = divmod(rows * columns - 1 - number if turn % 2 else number, columns)
+            if turn > 1 and changed[max(y - 1, 0):y + 2, max(x - 1, 0):x + 2].max() < turn:
+                continue                                # all is as it was when last looked at
             best, least = grid[y, x].copy(), np.inf
             for k in range(candidates(task, grid, y, x, starts[:0] if turn else starts, tries)):
                 if least == np.inf or not alike(tries[k], best):
@@ -178,9 +180,7 @@ def search(task, starts, grid, rounds):
                 refine(task, grid, y, x, best, least, 4 if turn == 0 else 2)
             if not alike(best, grid[y, x]):
                 grid[y, x] = best
-                changed = True
-        if not changed:
-            break
+                changed[y, x] = turn + 1
 
 
 @jit
@@ -248,13 +248,19 @@ def coarse(a, b, rows, columns):
             top, bottom = max(4 * y - 2, 0), min(4 * y + 6, height)
             left, right = max(4 * x - 2, 0), min(4 * x + 6, width)
             least = 1 << 30
-            for dy in range(-min(NEAR, top), min(NEAR, height - bottom) + 1):
-                for dx in range(-min(NEAR, left), min(NEAR, width - right) + 1):
-                    total = 2 * (abs(dx) + abs(dy))
-                    for i in range(top, bottom):
-                        for k in range(left, right):
-                            total += abs(a[i, k] - b[i + dy, k + dx])
-                    if total < least:
-                        least = total
-                        out[y, x, 0], out[y, x, 1] = 16 * dx, 16 * dy
+            for far in range(NEAR + 1):                 # rings: what is near is looked at first
+                for dy in range(-min(far, top), min(far, height - bottom) + 1):
+                    step = 1 if abs(dy) == far else max(2 * far, 1)
+                    for dx in range(-far, far + 1, step):
+                        if left + dx < 0 or right + dx > width:
+                            continue
+                        total = 2 * (abs(dx) + abs(dy))
+                        for i in range(top, bottom):
+                            if total >= least:
+                                break
+                            for k in range(left, right):
+                                total += abs(np.int32(a[i, k]) - b[i + dy, k + dx])
+                        if total < least:
+                            least = total
+                            out[y, x, 0], out[y, x, 1] = 16 * dx, 16 * dy
     return out
