@@ -95,7 +95,8 @@ def _given(name: str, max_pixels: int, fps: Fraction | None) -> Iterator[tuple[A
     if fps and not os.path.isdir(name):
         raise CodecError("is a file; --fps is for folders of pictures", "usage")
     if os.path.isdir(name):
-        clip = fps and media.module("video").read_folder(Path(name), fps, max_pixels)
+        clip = fps and media.module("video").read_folder(Path(name), fps, max_pixels,
+                                                         media.module("picture"))
         yield clip or name, sum(path.stat().st_size for path in Path(name).iterdir()
                                 if path.is_file())
         return
@@ -152,7 +153,8 @@ def decompress(args) -> None:
             suffix = medium.DEFAULT_SUFFIX
         if job.folder and medium is media.module("video"):
             with files.replacing_folder(job.target, args.force) as folder:
-                size, notes = medium.write_folder(value, folder, Path(args.output).name)
+                size, notes = medium.write_folder(value, folder, Path(args.output).name,
+                                                  media.module("picture"))
         elif value.is_series and (job.folder or suffix not in known):
             with files.replacing_folder(job.target, args.force) as folder:
                 size, notes = medium.write_folder(value, folder)
@@ -174,9 +176,8 @@ def decompress(args) -> None:
         return kept if kept and not args.to else bare + (args.to or medium.DEFAULT_SUFFIX)
 
     jobs, notes = files.plan(args.inputs, args.output, {SUFFIX}, rename, args.deep, known)
-    video = media.module("video")
-    if len(jobs) == 1 and video.numbered(jobs[0].target) and (
-            api.beginning_of(jobs[0].source)[0] is video):
+    if len(jobs) == 1 and media.module("video").numbered(jobs[0].target) and (
+            api.beginning_of(jobs[0].source)[0] is media.module("video")):
         jobs = [replace(jobs[0], target=str(Path(jobs[0].target).parent), folder=True)]
     _run_all(jobs, one, args, notes)
 

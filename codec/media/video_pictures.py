@@ -6,25 +6,26 @@ import re
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 
 from codec import files
-from codec.media import picture_file, picture_writing
 from codec.media.video_value import Again, Clip
 from codec.models.errors import CodecError
 
 _NUMBER = re.compile(r"%0?\d*d")
 
 
-def read_folder(folder: Path, rate: Fraction, limit: int) -> Clip:
+def read_folder(folder: Path, rate: Fraction, limit: int, pictures: ModuleType) -> Clip:
     """The pictures of a folder, in the order of the numbers in their names, so many a second.
+    pictures: the medium that reads them.
 
     Raises:
         CodecError: if there are none, or they differ in size, or one cannot be taken.
     """
     names = sorted((path for path in folder.iterdir()
-                    if files.suffix(path) in picture_file.SUFFIXES), key=_in_order)
+                    if files.suffix(path) in pictures.SUFFIXES), key=_in_order)
     if not names:
         raise CodecError("holds no pictures", "usage")
 
@@ -32,7 +33,7 @@ def read_folder(folder: Path, rate: Fraction, limit: int) -> Clip:
         shape = None
         for path in names:
             with files.opened(path) as file:
-                picture = picture_file.read(file, limit)
+                picture = pictures.read(file, limit)
             if picture.alpha is not None and not (picture.alpha == 255).all():
                 raise CodecError(f"is transparent in {path.name}; allowed are opaque pictures",
                                  "unsupported")
@@ -61,9 +62,10 @@ def numbered(name: str) -> bool:
     return len(_NUMBER.findall(Path(name).name)) == 1
 
 
-def write_folder(clip: Clip, folder: Path, name: str) -> tuple[int, list[str]]:
+def write_folder(clip: Clip, folder: Path, name: str, pictures: ModuleType
+                 ) -> tuple[int, list[str]]:
     """Writes a picture of each frame, numbered from 1 on as `numbered` names say; returns how many
-    bytes that took, and notes.
+    bytes that took, and notes. pictures: the medium that writes them.
 
     Raises:
         CodecError: if pictures are not written so.
@@ -72,7 +74,7 @@ def write_folder(clip: Clip, folder: Path, name: str) -> tuple[int, list[str]]:
     if clip.around:
         notes.append("sound and what else was beside the frames is left out")
     for number, pixels in enumerate(clip, 1):
-        picture = picture_file.read(pixels, pixels[..., 0].size)
+        picture = pictures.read(pixels, pixels[..., 0].size)
         with open(folder / (name % number), "wb") as file:
-            size += picture_writing.write(picture, files.suffix(name), file)[0]
+            size += pictures.write(picture, files.suffix(name), file)[0]
     return size, notes

@@ -98,7 +98,7 @@ def test_info_tells_what_is_in_a_file():
                             "quality", "model", "weights", "tile", "tiles", "sections", "framing",
                             "version"]
     assert (report["media"], report["channels"], report["alpha"]) == ("picture", "gray", True)
-    assert (report["bytes"], report["model"], report["version"]) == (size, "photo", 3)
+    assert (report["bytes"], report["model"], report["version"]) == (size, "photo", 4)
     assert report["bpp"] == 8 * size / (report["width"] * report["height"])
     assert report["tiles"] == (-(-report["width"] // report["tile"])
                                * -(-report["height"] // report["tile"])) > 1
