@@ -7,7 +7,7 @@ from fractions import Fraction
 
 from codec.media.picture_writing import SUFFIXES as WRITTEN
 from codec.media.signal_file import FORMS as SIGNALS
-from codec.media.video_writing import FORMATS as CLIPS
+from codec.media.video_writing import SUFFIXES as CLIPS
 from codec.media.volume_value import FORMS as VOLUMES
 from codec.models.errors import CodecError
 
@@ -107,7 +107,7 @@ def rate(text: str) -> Fraction:
 def suffix(text: str) -> str:
     """.jpg or jpg -> .jpg"""
     found = "." + text.lower().removeprefix(".")
-    known = [*WRITTEN, *VOLUMES, *SIGNALS, *CLIPS]
+    known = [*WRITTEN, *VOLUMES, *SIGNALS, *sorted(CLIPS)]
     if found not in known:
         raise argparse.ArgumentTypeError(f"{text!r} is not allowed; it must be one of "
                                          f"{', '.join(dict.fromkeys(known))}")

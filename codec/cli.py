@@ -15,7 +15,7 @@ from absl import app, flags
 from absl.flags import argparse_flags
 
 import codec
-from codec import arguments, commands, engines, files, media
+from codec import arguments, commands, engines, files, media, messages
 from codec.models.errors import CodecError
 
 STATUS = """exit status: 0 done, 1 an input failed, 2 wrong usage"""
@@ -61,7 +61,7 @@ def run() -> None:
             sys.stdout.flush()
     except OSError as error:        # of standard output: it is full, or nobody reads it
         if not isinstance(error, BrokenPipeError):
-            commands.complain(f"cannot write standard output: {error.strerror}")
+            messages.complain(f"cannot write standard output: {error.strerror}")
         files.let_go_of_standard_output()
         status = 1
     finally:
@@ -82,7 +82,7 @@ def _run() -> int | str | None:
     except Exception as error:
         if "--debug" in sys.argv:
             traceback.print_exc()
-        commands.complain(str(error) if isinstance(error, CodecError) else
+        messages.complain(str(error) if isinstance(error, CodecError) else
                           f"unexpected {type(error).__name__}: {error} (--debug shows where)")
         return 1
     return 0

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 import os
-import re
 import sys
 import time
 import traceback
@@ -20,6 +19,7 @@ from typing import Any
 
 import codec
 from codec import api, bitstream, files, media, progress
+from codec.messages import complain, in_one_line, say, usage
 from codec.models.errors import CodecError
 from codec.windows import Seconds
 
@@ -95,8 +95,8 @@ def _given(name: str, max_pixels: int, fps: Fraction | None) -> Iterator[tuple[A
     if fps and not os.path.isdir(name):
         raise CodecError("is a file; --fps is for folders of pictures", "usage")
     if os.path.isdir(name):
-        clip = fps and media.module("video").read_folder(Path(name), fps, max_pixels,
-                                                         media.module("picture"))
+        clip = fps and media.module("video").read_pictures(Path(name), fps, max_pixels,
+                                                           media.module("picture"))
         yield clip or name, sum(path.stat().st_size for path in Path(name).iterdir()
                                 if path.is_file())
         return
@@ -131,6 +131,8 @@ def decompress(args) -> None:
     if args.to and named in known - {args.to} and not files.is_folder(args.output):
         usage(f"--to {args.to} and -o {args.output} contradict each other")
 
+    video, pictures = media.module("video"), media.module("picture")
+    numbered = video.numbered(args.output or "", pictures)
     crop = args.crop
     if args.start is not None or args.end is not None:
         if crop:
@@ -144,17 +146,19 @@ def decompress(args) -> None:
                 file, crop=crop, model=args.model, threads=args.threads,
                 max_pixels=args.max_pixels, engine=args.engine, lost=lost)
         medium = media.of_value(value)
-        if medium is media.module("video"):
+        if medium is video:
             frames = value.frames
             value = replace(value, frames=medium.Again(
                 lambda: progress.of_frames(frames, value.shape[0], lambda _: 1, args.quiet)))
         suffix = args.to or files.suffix(job.target)
         if not suffix and files.is_stream(job.target):
             suffix = medium.DEFAULT_SUFFIX
-        if job.folder and medium is media.module("video"):
+        if numbered:
+            if medium is not video:
+                raise CodecError(f"-o {args.output} numbers the frames of a clip; this is a "
+                                 f"{value.medium}", "usage")
             with files.replacing_folder(job.target, args.force) as folder:
-                size, notes = medium.write_folder(value, folder, Path(args.output).name,
-                                                  media.module("picture"))
+                size, notes = medium.write_pictures(value, folder, Path(args.output).name, pictures)
         elif value.is_series and (job.folder or suffix not in known):
             with files.replacing_folder(job.target, args.force) as folder:
                 size, notes = medium.write_folder(value, folder)
@@ -176,9 +180,8 @@ def decompress(args) -> None:
         return kept if kept and not args.to else bare + (args.to or medium.DEFAULT_SUFFIX)
 
     jobs, notes = files.plan(args.inputs, args.output, {SUFFIX}, rename, args.deep, known)
-    if len(jobs) == 1 and media.module("video").numbered(jobs[0].target) and (
-            api.beginning_of(jobs[0].source)[0] is media.module("video")):
-        jobs = [replace(jobs[0], target=str(Path(jobs[0].target).parent), folder=True)]
+    if numbered:
+        jobs = [replace(job, target=str(Path(job.target).parent), folder=True) for job in jobs]
     _run_all(jobs, one, args, notes)
 
 
@@ -230,8 +233,12 @@ def evaluate(args) -> None:
             old, new = args.compare
             sys.exit(0 if report.compare_files(old, new, args.margin) else 1)
         if found := datasets.clips(args.data):
-            say("\n".join(clips.run(found, Path(args.output), args.codecs, args.qualities)))
-            return say(str(Path(args.output) / "clips.html"))
+            if args.metrics or args.bpp or args.published or args.resume or (
+                    args.model != codec.DEFAULT_MODEL):
+                usage("of clips give --codecs, --qualities and -o alone")
+            say("\n".join(clips.run(found, args.output, args.codecs, args.qualities)))
+            say(str(Path(args.output) / "clips.html"))
+            sys.exit(0)
         wanted = {"names": args.codecs, "metrics": args.metrics, "bpp": args.bpp}
         results = report.run(
             args.data, args.output, model=args.model, qualities=args.qualities,
@@ -359,42 +366,10 @@ def _show(report: dict, args, stream) -> None:
     parts.append(f"{report['seconds']:.2f} s")
     if "engine" in report:
         parts.append(f"{report['model']}, {report['engine']}, {report['threads']} threads")
-    say(_in_one_line(f"{report['input']} -> {report['output']}  {'  '.join(parts)}"), stream)
+    say(in_one_line(f"{report['input']} -> {report['output']}  {'  '.join(parts)}"), stream)
 
 
 def _note(notes: list[str], args) -> None:
     for note in notes:
         if not args.quiet:
-            say(f"codec: note: {_in_one_line(note)}", sys.stderr)
-
-
-def complain(text: str) -> None:
-    say(f"codec: error: {_in_one_line(text)}", sys.stderr)
-
-
-def usage(text: str) -> None:
-    """Ends with the status of wrong usage."""
-    complain(text)
-    sys.exit(2)
-
-
-def say(text: str, stream=None) -> None:
-    """Prints; a stream that is closed takes nothing.
-
-    Raises:
-        CodecError: if the stream takes no more.
-    """
-    try:
-        print(text, file=stream or sys.stdout, flush=True)
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        if stream is sys.stderr:
-            return              # nobody is left to tell
-        files.let_go_of_standard_output()
-        raise CodecError(f"cannot write standard output: {error.strerror}", "missing") from None
-
-
-def _in_one_line(text: str) -> str:
-    """Names may hold line feeds, and what else moves a terminal."""
-    return re.sub(r"[\x00-\x1f\x7f]", lambda found: repr(found[0])[1:-1], text)
+            say(f"codec: note: {in_one_line(note)}", sys.stderr)

@@ -56,6 +56,13 @@ def shown(file: Any) -> np.ndarray:
         return np.stack([frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)])
 
 
+def rate_of(path: Path) -> Fraction:
+    """Frames a second."""
+    import av
+    with av.open(str(path)) as container:
+        return Fraction(container.streams.video[0].average_rate or 25)
+
+
 def psnr(a: np.ndarray, b: np.ndarray) -> list[float]:
     """Of each frame, at most 100 dB."""
     return [min(codec.psnr(x, y), 100.0) for x, y in zip(a, b)]
@@ -77,14 +84,15 @@ def rival(path: Path, name: str, options: dict, crf: float
     """The same of a Matroska file by one of FFmpeg's coders."""
     import av
     out, start = io.BytesIO(), time.perf_counter()
+    rate = rate_of(path)
     with av.open(str(path)) as source, av.open(out, "w", format="matroska") as target:
         video: Any = source.streams.video[0]
-        stream: Any = target.add_stream(name, rate=video.average_rate)
+        stream: Any = target.add_stream(name, rate=rate)
         stream.width, stream.height, stream.pix_fmt = video.width, video.height, "yuv420p"
         stream.options = {**options, "crf": f"{crf:g}", "g": str(GROUP)}
         frames: Any = source.decode(video)
         for number, frame in enumerate(frames):
-            frame.pts, frame.time_base = number, 1 / Fraction(video.average_rate)
+            frame.pts, frame.time_base = number, 1 / rate
             target.mux(stream.encode(frame))
         target.mux(stream.encode())
     middle = time.perf_counter()
@@ -186,7 +194,7 @@ def table(results: dict[str, dict[str, list[Point]]]) -> Iterator[str]:
     yield f"ours: {speeds[0]:.2f} frames/s to compress, {speeds[1]:.2f} to decompress"
 
 
-def run(paths: Sequence[Path], out: Path, names: Sequence[str] | None = None,
+def run(paths: Sequence[Path], out: str | Path, names: Sequence[str] | None = None,
         qualities: Sequence[float] | None = None) -> list[str]:
     """Measures coders on clips and writes everything into `out`; returns the lines of the table.
 
@@ -195,6 +203,7 @@ def run(paths: Sequence[Path], out: Path, names: Sequence[str] | None = None,
             overwritten; also if a package is missing.
     """
     need("av", "plotly")
+    out = Path(out)
     names, qualities = names or ["codec", "photo", *RIVALS], qualities or QUALITIES
     for name in names:
         if name not in ("codec", "photo", *RIVALS):
@@ -211,7 +220,7 @@ def run(paths: Sequence[Path], out: Path, names: Sequence[str] | None = None,
         results[path.stem] = curves(path, names, qualities)
         (out / "results.json").write_text(json.dumps(results))
         looks[path.stem] = views(path, qualities[len(qualities) // 2])
-        rates[path.stem] = float(media.module("video").read(path.read_bytes(), 1 << 27).rate)
+        rates[path.stem] = rate_of(path)
         sheet([frames for _, frames in looks[path.stem]]).save(out / f"{path.stem}.png")
         print(f"{path.stem}: {'; '.join(label for label, _ in looks[path.stem][1:])}", flush=True)
     lines = list(table(results)) if "codec" in names else []

@@ -66,6 +66,7 @@ def _write(folder: Path, name: str, pixels, decoded, blob: bytes, rows) -> None:
     before, after = _png(pixels), _png(decoded)
     page = Template(PAGE.read_text()).substitute(
         name=html.escape(name), rows=table, width=pixels.shape[1], height=pixels.shape[0],
+        divider=PAGE.with_name("divider.js").read_text(),
         before=base64.b64encode(before).decode(), after=base64.b64encode(after).decode())
     try:
         folder.mkdir(parents=True, exist_ok=True)

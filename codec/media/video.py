@@ -31,7 +31,7 @@ from codec.media.video_file import (
     read,
     recognises,
 )
-from codec.media.video_pictures import numbered, read_folder, write_folder
+from codec.media.video_pictures import numbered, read_pictures, write_pictures
 from codec.media.video_value import LAYOUTS, Again, Clip
 from codec.media.video_writing import write
 from codec.models.errors import CodecError
@@ -40,8 +40,8 @@ from codec.windows import Box, Seconds
 
 __all__ = ["DEFAULT_SUFFIX", "EXACT", "KINDS", "MODELS", "SUFFIXES", "Again", "Clip",
            "clip_or_strip", "compare", "compress", "decompress", "digest", "exactness",
-           "frames_of", "info", "kept_name", "learned", "numbered", "read", "read_folder",
-           "recognises", "write", "write_folder"]
+           "frames_of", "info", "kept_name", "learned", "numbered", "read",
+           "read_pictures", "recognises", "write", "write_pictures"]
 
 KINDS = {2: "RGB"}
 DEFAULT_SUFFIX = ".mp4"

@@ -8,16 +8,13 @@ from fractions import Fraction
 from typing import Any, BinaryIO
 
 import numpy as np
-from PIL import GifImagePlugin, Image, PngImagePlugin, WebPImagePlugin
+from PIL import Image
 
 from codec.bitstream import check_size
-from codec.media.video_value import Again, Clip
+from codec.media.video_value import LEFT_OUT, Again, Clip
 from codec.models.errors import CodecError
 
 SUFFIXES = {".gif": "GIF", ".png": "PNG", ".apng": "PNG", ".webp": "WEBP"}
-_READERS: dict[bytes, Any] = {b"GIF8": GifImagePlugin.GifImageFile,
-                              b"\x89PNG": PngImagePlugin.PngImageFile,
-                              b"RIFF": WebPImagePlugin.WebPImageFile}
 _UNTOLD = 100               # thousandths that a frame is shown which says less than 20, as browsers
 _COLOURS = 256              # of a frame of a GIF
 _OPTIONS: dict[str, dict[str, Any]] = {"WEBP": dict(lossless=True), "PNG": {}, "GIF": {}}
@@ -25,21 +22,26 @@ _OPTIONS: dict[str, dict[str, Any]] = {"WEBP": dict(lossless=True), "PNG": {}, "
 
 def recognises(file: BinaryIO) -> bool:
     """Whether an open file, at its beginning, is one of them, and has several frames."""
-    start = file.read(1 << 16)
-    file.seek(0)
-    if start[:4] == b"RIFF":
-        return start[8:16] == b"WEBPVP8X" and bool(start[20] & 2) if len(start) > 20 else False
-    if start[:4] == b"\x89PNG":
-        at = start.partition(b"IDAT")[0].find(b"acTL")
-        return at > 0 and int.from_bytes(start[at + 4:at + 8], "big") > 1
-    if start[:4] != b"GIF8":
-        return False
     try:
-        return bool(GifImagePlugin.GifImageFile(file).is_animated)
+        return bool(_opened(file).is_animated)
     except Exception:                   # whatever damaged bytes lead it to; pictures' reader tells
         return False
     finally:
         file.seek(0)
+
+
+def _opened(file: BinaryIO) -> Any:
+    """As Image.open, but of these formats alone, and without its limit of pixels."""
+    from PIL import GifImagePlugin, PngImagePlugin, WebPImagePlugin
+    start = file.read(16)
+    file.seek(0)
+    if start[:4] == b"GIF8":
+        return GifImagePlugin.GifImageFile(file)
+    if start[:4] == b"\x89PNG":
+        return PngImagePlugin.PngImageFile(file)
+    if start[8:16] == b"WEBPVP8X":
+        return WebPImagePlugin.WebPImageFile(file)
+    raise ValueError("it is none of GIF, PNG and WebP")
 
 
 def read(again, limit: int) -> Clip:
@@ -48,23 +50,20 @@ def read(again, limit: int) -> Clip:
     Raises:
         CodecError: if it is damaged, too large, or transparent.
     """
-    times, shape = [0], tuple[int, ...]()
+    durations, shape = list[int](), tuple[int, ...]()
     for pixels, duration in _frames(again, limit):
         shape = pixels.shape[:2]
-        times.append(times[-1] + duration)
-    rate = Fraction(1000, times[-1] - times[-2])
-    even = all(abs(t - i * 1000 / rate) < 1 for i, t in enumerate(times))
+        durations.append(duration)
+    times = None if len({*durations}) == 1 else (0, *np.cumsum(durations[:-1]).tolist())
     return Clip(Again(lambda: (pixels for pixels, _ in _frames(again, limit))),
-                (len(times) - 1, *shape), rate, None if even else tuple(times[:-1]), layout="gbrp")
+                (len(durations), *shape), Fraction(1000, durations[-1]), times, layout="gbrp")
 
 
 def _frames(again, limit: int) -> Iterator[tuple[np.ndarray, int]]:
     """Every frame uint8 [H, W, 3], and for how many thousandths of a second it is shown."""
     with again() as file:
         try:
-            reader = _READERS[file.read(4)]
-            file.seek(0)
-            image = reader(file)
+            image = _opened(file)
             check_size(image.size[::-1], limit)
             for number in range(int(image.info.get("default_image", False)), image.n_frames):
                 image.seek(number)
@@ -82,12 +81,10 @@ def _frames(again, limit: int) -> Iterator[tuple[np.ndarray, int]]:
 
 def write(clip: Clip, suffix: str, file: BinaryIO) -> tuple[int, list[str]]:
     """Writes a clip that is shown again and again; returns how many bytes that took, and notes."""
-    form, notes, out = SUFFIXES[suffix], list[str](), io.BytesIO()     # pipes cannot seek
+    form, out = SUFFIXES[suffix], io.BytesIO()          # pipes cannot seek
+    notes = [LEFT_OUT] if clip.around else []
     ends = [round(1000 * clip.time(i)) for i in range(1, clip.shape[0])]
     ends.append(round(1000 * clip.seconds))
-    if clip.around:
-        notes.append("sound and what else was beside the frames is left out: this format has no "
-                     "place for it")
     first, *others = (_image(pixels, form, notes) for pixels in clip)
     first.save(out, form, save_all=True, append_images=others, loop=0,
                duration=np.diff([0, *ends]).tolist(), **_OPTIONS[form])

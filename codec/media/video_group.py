@@ -123,9 +123,9 @@ def encode(frames: list[np.ndarray], quality: float, engine: Engine, crc: int,
     """Frames uint8 [H, W, 3] -> the bytes of a group, and the frames that a decoder shows. engine:
     of residual pictures, its base of key pictures; crc: what digests go on from; tell: is told the
     residual picture of every other frame, its prediction and quality, but of drawn groups."""
-    encoder = _Encoder(frames, quality, engine, crc, tell)
-    plan, found = encoder.planned()
-    found = encoder.coded(plan, range(len(frames)), found)
+    encoder = _Encoder(frames, quality, engine, crc)
+    plan, tried = encoder.planned()
+    found = encoder.coded(plan, range(len(frames)), {} if tell else tried, tell)
     motions = _motions(found)
     parts = [varint(len(part)) + part
              for part in (motions, *(coded.payload for coded in found.values()))]
@@ -137,10 +137,8 @@ def encode(frames: list[np.ndarray], quality: float, engine: Engine, crc: int,
 class _Encoder:
     """Frames of a group, as they are coded by one plan or another."""
 
-    def __init__(self, frames: list[np.ndarray], quality: float, engine: Engine, crc: int,
-                 tell: Tell | None):
-        self._frames, self._quality, self._engine = frames, quality, engine
-        self._crc, self._tell = crc, tell
+    def __init__(self, frames: list[np.ndarray], quality: float, engine: Engine, crc: int):
+        self._frames, self._quality, self._engine, self._crc = frames, quality, engine, crc
         self._seen = [video_search.seen(frame) for frame in frames]
         [self._key] = parallel.in_order(lambda pixels: _Coded(*video_frame.encode_key(
             pixels, quality, engine, _start(Place(0, [], 0), crc), len(frames))), frames[:1], 1)
@@ -156,31 +154,29 @@ class _Encoder:
         if len(self._frames) <= wanted[-1]:
             return plans[0], {}
         worth = self._engine.model.lmbda(max(1.0, self._quality - BELOW[0]))
-        tell, self._tell = self._tell, None
 
         def cost(found: dict[int, _Coded]) -> float:
             return 8 * len(_motions(found)) + sum(
                 8 * len(found[i].payload) + worth * squared(self._frames[i], found[i].shown)
                 for i in wanted)
-        tried = [(plan, self.coded(plan, wanted, {})) for plan in plans]
-        self._tell = tell
-        plan, found = min(tried, key=lambda pair: cost(pair[1]))
-        return plan, {} if tell else found
+        tried = [(plan, self.coded(plan, wanted)) for plan in plans]
+        return min(tried, key=lambda pair: cost(pair[1]))
 
-    def coded(self, plan: Plan, wanted: Iterable[int], before: dict[int, _Coded]
-              ) -> dict[int, _Coded]:
+    def coded(self, plan: Plan, wanted: Iterable[int], before: dict[int, _Coded] | None = None,
+              tell: Tell | None = None) -> dict[int, _Coded]:
         """Frames that are wanted, and those that they need, in the order of coding; before: some of
-        them, as they were coded by this plan."""
+        them, as they were coded by this plan; tell: of the others, see `encode`."""
         waves = plan.order(len(self._frames))
         places = {place.frame: place for place in chain(*waves)}
         needs = _needs(waves, wanted)
 
         def code(number: int, *found: _Coded) -> _Coded:
-            return before.get(number) or self._code(plan, places, number, *found)
+            return (before or {}).get(number) or self._code(plan, places, number, found, tell)
         with parallel.by_need(code, needs, self._engine.threads) as result:
             return {number: result(number) for number in places if number in needs}
 
-    def _code(self, plan: Plan, places: dict[int, Place], number: int, *found: _Coded) -> _Coded:
+    def _code(self, plan: Plan, places: dict[int, Place], number: int,
+              found: tuple[_Coded, ...], tell: Tell | None) -> _Coded:
         if not found:
             return self._key
         place, pixels, decoded = places[number], self._frames[number], [one.shown for one in found]
@@ -195,8 +191,8 @@ class _Encoder:
             motion = video_search.search(pixels, seen, sources, decoded,
                                          bases(known, number, place.references), lmbda)
         prediction = predict(decoded, motion.fields, motion.choices, self._drawn)
-        if self._tell and not self._drawn:
-            self._tell(video_frame.residual(pixels, prediction), prediction, own)
+        if tell and not self._drawn:
+            tell(video_frame.residual(pixels, prediction), prediction, own)
         encode = video_frame.encode_drawn if self._drawn else video_frame.encode
         return _Coded(*encode(pixels, prediction, own, self._engine, start), motion)
 

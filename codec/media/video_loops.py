@@ -9,7 +9,6 @@ import numpy as np
 from codec.exact_symbol_loops import clip, jit
 from codec.media.video_motion import CHOICE, FIELD
 
-ONE = np.uint64(1)
 HALF = FIELD // 2
 REACH = FIELD + 3           # pixels that a square and the taps around it span
 
@@ -18,36 +17,42 @@ REACH = FIELD + 3           # pixels that a square and the taps around it span
 def predict(first, second, field, other, weights, gray, taps, drawn):
     """weights [rows, columns, 2] of both references, in 1/64; gray: where there is none."""
     height, width, _ = size = first.shape
-    out, rows = np.empty(size, np.uint8), np.empty((2, FIELD, FIELD, 3), np.int32)
+    out, shown = np.empty(size, np.uint8), np.empty((2, FIELD, FIELD, 3), np.int32)
     scratch = np.empty((REACH, FIELD, 3), np.int32)
-    shares = np.empty((FIELD, weights.shape[1], 2), np.int64)
+    rows = np.empty((FIELD, weights.shape[1], 2), np.int64)
     start = 0 if drawn else -HALF
     for top in range(start, height, FIELD):
         for y in range(max(top, 0), min(top + FIELD, height)):
-            down(weights, y, CHOICE, drawn, shares[y - top])
+            down(weights, y, CHOICE, drawn, rows[y - top])
         for left in range(start, width, FIELD):
-            used = np.zeros(2, np.bool_)
-            a, b = clip((top + HALF) // CHOICE - 1, 0, weights.shape[0] - 1), 0
-            for i in range(a, min(a + 3, weights.shape[0])):
-                b = clip((left + HALF) // CHOICE - 1, 0, weights.shape[1] - 1)
-                for j in range(b, min(b + 3, weights.shape[1])):
-                    for k in range(2):
-                        used[k] |= weights[i, j, k] > 0
-            if used[0]:
-                square(first, field, top, left, taps, drawn, scratch, rows[0])
-            if used[1]:
-                square(second, other, top, left, taps, drawn, scratch, rows[1])
+            if used(weights, top, left, 0):
+                square(first, field, top, left, taps, drawn, scratch, shown[0])
+            if used(weights, top, left, 1):
+                square(second, other, top, left, taps, drawn, scratch, shown[1])
             for y in range(max(top, 0), min(top + FIELD, height)):
                 for x in range(max(left, 0), min(left + FIELD, width)):
-                    v, w = across(shares[y - top], x, CHOICE, drawn)
-                    for c in range(3):
-                        total = 16 * gray * (65536 - v - w) + (1 << 19)
-                        if v > 0:
-                            total += v * rows[0, y - top, x - left, c]
-                        if w > 0:
-                            total += w * rows[1, y - top, x - left, c]
-                        out[y, x, c] = clip(total >> 20, 0, 255)
+                    v, w = across(rows[y - top], x, CHOICE, drawn)
+                    mix(shown[:, y - top, x - left], v, w, gray, out[y, x])
     return out
+
+
+@jit
+def used(weights, top, left, k):
+    """Whether a reference counts in a square of 8x8, or right beside it."""
+    y, x = max(top - CHOICE // 2, 0) // CHOICE, max(left - CHOICE // 2, 0) // CHOICE
+    return weights[y:y + 3, x:x + 3, k].max() > 0
+
+
+@jit
+def mix(shown, v, w, gray, out):
+    """A pixel of both references [2, 3], which count so much, into out."""
+    for c in range(3):
+        total = 16 * gray * (65536 - v - w) + (1 << 19)
+        if v > 0:
+            total += v * shown[0, c]
+        if w > 0:
+            total += w * shown[1, c]
+        out[c] = clip(total >> 20, 0, 255)
 
 
 @jit

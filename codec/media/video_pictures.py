@@ -11,13 +11,13 @@ from types import ModuleType
 import numpy as np
 
 from codec import files
-from codec.media.video_value import Again, Clip
+from codec.media.video_value import LEFT_OUT, Again, Clip
 from codec.models.errors import CodecError
 
 _NUMBER = re.compile(r"%0?\d*d")
 
 
-def read_folder(folder: Path, rate: Fraction, limit: int, pictures: ModuleType) -> Clip:
+def read_pictures(folder: Path, rate: Fraction, limit: int, pictures: ModuleType) -> Clip:
     """The pictures of a folder, in the order of the numbers in their names, so many a second.
     pictures: the medium that reads them.
 
@@ -32,8 +32,11 @@ def read_folder(folder: Path, rate: Fraction, limit: int, pictures: ModuleType) 
     def frames() -> Iterator[np.ndarray]:
         shape = None
         for path in names:
-            with files.opened(path) as file:
-                picture = pictures.read(file, limit)
+            try:
+                with files.opened(path) as file:
+                    picture = pictures.read(file, limit)
+            except CodecError as error:
+                raise CodecError(f"{path.name}: {error}", error.kind) from None
             if picture.alpha is not None and not (picture.alpha == 255).all():
                 raise CodecError(f"is transparent in {path.name}; allowed are opaque pictures",
                                  "unsupported")
@@ -57,24 +60,24 @@ def _in_order(path: Path) -> list:
             for part in re.split(r"(\d+)", path.name)]
 
 
-def numbered(name: str) -> bool:
-    """Whether a name has a place for a number: frames/%05d.png."""
-    return len(_NUMBER.findall(Path(name).name)) == 1
+def numbered(name: str, pictures: ModuleType) -> bool:
+    """Whether it is the name of pictures with a place for their number: frames/%05d.png."""
+    return files.suffix(name) in pictures.SUFFIXES and (
+        len(_NUMBER.findall(Path(name).name)) == 1)
 
 
-def write_folder(clip: Clip, folder: Path, name: str, pictures: ModuleType
-                 ) -> tuple[int, list[str]]:
+def write_pictures(clip: Clip, folder: Path, name: str, pictures: ModuleType
+                   ) -> tuple[int, list[str]]:
     """Writes a picture of each frame, numbered from 1 on as `numbered` names say; returns how many
     bytes that took, and notes. pictures: the medium that writes them.
 
     Raises:
         CodecError: if pictures are not written so.
     """
-    size, notes = 0, list[str]()
-    if clip.around:
-        notes.append("sound and what else was beside the frames is left out")
+    size, notes = 0, [LEFT_OUT] if clip.around else []
     for number, pixels in enumerate(clip, 1):
         picture = pictures.read(pixels, pixels[..., 0].size)
-        with open(folder / (name % number), "wb") as file:
+        place = _NUMBER.findall(name)[0]
+        with open(folder / name.replace(place, place % number), "wb") as file:
             size += pictures.write(picture, files.suffix(name), file)[0]
     return size, notes

@@ -11,6 +11,7 @@ by OpenCV.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from importlib import import_module
 from types import ModuleType
 
 import numpy as np
@@ -20,31 +21,30 @@ from codec.media.video_motion import CHOICE, FIELD, built, cells
 from codec.media.video_prediction import NONE, TAPS, predict
 from codec.models.errors import CodecError
 
-WORTH, FULL = 1.0, 1.0      # an error e counts by, as shares of lambda and of 1 / lambda:
-CHOICE_FULL = 0.7           # WORTH * FULL * log(1 + e / FULL); what is all wrong is not so much
-ROUNDS = 6                  # worse if it is more so
+# an error e is worth WORTH lambda f log(1 + e / f) bits, f = FULL / lambda: what is all wrong is
+# not so much worse if it is more so
+WORTH, FULL, CHOICE_FULL = 1.0, 1.0, 0.7
+ROUNDS = 6
 TURNS = (0,), (0, 1, 0)     # the order in which fields of one, of two references are searched
 CHOICE_BITS, NONE_BITS, SAME_BITS = 3.0, 60.0, 2.0      # the last: saved by a neighbour's
 
 
 def opencv() -> ModuleType:
     """Raises CodecError where it is not installed."""
-    try:
-        import cv2
-    except ImportError:
-        raise CodecError("clips are compressed with opencv-python-headless, which is not "
-                         "installed; run: python -m pip install 'tfci[video]'", "missing") from None
-    return cv2
+    return _installed("cv2", "opencv-python-headless")
 
 
 def compiled() -> ModuleType:
-    """Raises CodecError where numba is not installed."""
+    """The loops of the search; raises CodecError where numba is not installed."""
+    return _installed("codec.media.video_search_loops", "numba")
+
+
+def _installed(module: str, package: str) -> ModuleType:
     try:
-        from codec.media import video_search_loops
+        return import_module(module)
     except ImportError:
-        raise CodecError("clips are compressed with numba, which is not installed; run: python -m "
-                         "pip install 'tfci[video]'", "missing") from None
-    return video_search_loops
+        raise CodecError(f"clips are compressed with {package}, which is not installed; run: "
+                         "python -m pip install 'tfci[video]'", "missing") from None
 
 
 @dataclass(frozen=True)
@@ -83,10 +83,11 @@ def search(pixels: np.ndarray, original: np.ndarray, sources: list[np.ndarray],
     shares = [loops.shares(n) for n in size]
     fields, corrections = [zero] * len(decoded), [zero.copy() for _ in decoded]
     pair = len(decoded) - 1
+    # where the base of the second is the first one turned round, that stays as it is
     for turn, i in enumerate(TURNS[pair] if bases else TURNS[pair][:2]):
         base = bases[i] if bases else -fields[0] if i else zero
         wanted, worth, full = target, WORTH * lmbda, FULL / lmbda * FIELD**2
-        if turn:                        # what a mean with the other is to be
+        if turn:                        # what makes a mean with the other; errors count a quarter
             other = loops.overlapped(planes[1 - i], fields[1 - i], *shares)
             wanted, worth, full = 2 * target - other, worth / 4, 4 * full
         twins = corrections[0].any(-1).astype(np.int64) if i else zero[..., 0]

@@ -22,11 +22,10 @@ ZERO_BITS = np.array([
     [[.02, 6.5], [.7, 1.4], [1.3, .8], [4.8, .05], [1, 1], [1, 1], [1, 1], [1, 1]],
     [[.01, 7.5], [.3, 2.6], [.5, 1.8], [3, .2], [.1, 3.9], [1.2, .8], [1.9, .4], [5, .05]]])
 SAME_BITS = np.array([[1.2, .8], [2.3, .3], [1.2, .8], [4.1, .1], [.8, 1.2], [1.6, .6], [.6, 1.6]])
-SIZE_BITS = np.array([
-    [1.7, 3.6, 4.8, 6.3, 7.5, 8.8, 10, 11.5, 13.7, 16, 18, 20, 22, 24, 26, 28, 30],
-    [1.7, 3.0, 4.3, 6.2, 8.0, 9.8, 11.5, 13, 16, 18, 20, 22, 24, 26, 28, 30, 32],
-    [2.3, 4.2, 4.5, 5.4, 6.8, 8.5, 10.3, 12.5, 14, 16, 18, 20, 22, 24, 26, 28, 30],
-    [3.0, 5.7, 5.7, 6.2, 6.9, 7.6, 8.9, 10.2, 11.7, 14, 16, 18, 20, 22, 24, 26, 28]])
+SIZE_BITS = np.array([[1.7, 3.6, 4.8, 6.3, 7.5, 8.8, 10, 11.5, 13.7],     # then 2 for each more
+                      [1.7, 3.0, 4.3, 6.2, 8.0, 9.8, 11.5, 13, 16],
+                      [2.3, 4.2, 4.5, 5.4, 6.8, 8.5, 10.3, 12.5, 14],
+                      [3.0, 5.7, 5.7, 6.2, 6.9, 7.6, 8.9, 10.2, 11.7]])
 COARSE, NEAR = 4, 12        # the first look: at a quarter of the size, so many of its pixels away
 
 
@@ -76,9 +75,9 @@ def shares(length):
 
 class Task(NamedTuple):
     """What is looked for: target, int16 [H + 2 EDGE, W + 2 EDGE]; the `planes` of the reference;
-    shares of rows and columns; bits that a squared error is worth while it is small, and the error,
-    of a cell, that counts half as much; the kind of corrections (see `video_motion`); their base;
-    whether the first of two references has any."""
+    shares of rows and columns; what an error e of a cell is worth in bits: worth * full * log(1 +
+    e / full); the kind of corrections (see `video_motion`); their base; whether the first of two
+    references has any."""
 
     target: np.ndarray
     moved: np.ndarray
@@ -133,7 +132,7 @@ def bits(kind, vector, near, twin):
         while size > 0:
             size >>= 1
             length += 1
-        cost += SIZE_BITS[spread(low, high), length]
+        cost += SIZE_BITS[spread(low, high), min(length, 8)] + 2 * max(length - 8, 0)
     return cost
 
 

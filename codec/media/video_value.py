@@ -11,6 +11,7 @@ import numpy as np
 
 LAYOUTS = "yuv420p", "yuv422p", "yuv444p", "yuv411p", "yuv440p", "gray", "gbrp"
 """How files hold the colours of frames, at 8 bits."""
+LEFT_OUT = "sound and what else was beside the frames is left out: pictures have no place for it"
 
 
 @dataclass(frozen=True)

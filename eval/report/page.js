@@ -106,14 +106,6 @@ for (const {picture, images} of results.views) {
     select.addEventListener("change", show);
     show();
   });
-  const move = () => figure.style.setProperty("--at", slider.value + "%");
-  const follow = event => {
-    const box = figure.getBoundingClientRect();
-    slider.value = 100 * (event.clientX - box.left) / box.width;
-    move();
-  };
-  slider.addEventListener("input", move);
-  figure.addEventListener("pointermove", event => { if (event.buttons) follow(event); });
-  figure.addEventListener("pointerdown", event => { event.preventDefault(); follow(event); });
+  divide(figure, slider);
   byId("views").append(view);
 }

@@ -37,6 +37,7 @@ def write(results: dict, rows: list[dict], paths: Sequence[Path], found: dict,
         title=html.escape(results["title"]), about=_about(results), explained=_explained(results),
         summary=_summary(rows, results), codecs=_codecs(results), problems=_problems(results),
         results=json.dumps(embedded).replace("<", "\\u003c"), plotly=get_plotlyjs(),
+        divider=(HERE.parent / "divider.js").read_text(),
         script=(HERE / "page.js").read_text())
     path.write_text(page)
 

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 import codec
-from codec.media import picture, video, video_animated
+from codec.media import video
 from tests.codec.media.made_clips import moving, scrolling
 
 DURATIONS = [100, 200, 100, 40, 100]
@@ -93,5 +93,14 @@ def test_a_picture_of_too_many_pixels_is_refused():
         video.read(animated(scrolling(3, 48, 96), "GIF"), 1000)
 
 
-def test_suffixes_are_those_of_pictures_too():
-    assert {*video_animated.SUFFIXES} - {".apng"} <= picture.SUFFIXES
+def test_a_picture_before_the_first_frame_is_left_out():
+    frames, out = scrolling(3, 48, 96), io.BytesIO()
+    Image.new("RGB", (96, 48)).save(out, "PNG", save_all=True, default_image=True, duration=40,
+                                    append_images=[Image.fromarray(frame) for frame in frames])
+    assert (video.read(out.getvalue(), 1 << 20).array == frames).all()
+
+
+def test_a_suffix_to_write_may_be_theirs(command, tmp_path):
+    (tmp_path / "a.mp4.tfci").write_bytes(codec.compress(scrolling(3, 48, 96)))
+    assert command("decompress", tmp_path / "a.mp4.tfci", "--to", ".gif")[0] == 0
+    assert video.read((tmp_path / "a.gif").read_bytes(), 1 << 20).shape == (3, 48, 96)

@@ -41,7 +41,7 @@ def test_a_folder_becomes_a_clip_and_a_clip_a_folder(command, folder):
     (lambda f: Image.new("RGBA", (64, 48)).save(f / "shots" / "s7.png"), ["shots", "--fps", "24"],
      "shots: is transparent in s7.png; allowed are opaque pictures"),
     (lambda f: (f / "shots" / "s7.png").write_bytes(b"x"), ["shots", "--fps", "24"],
-     "shots: not a picture that can be read"),
+     "shots: s7.png: not a picture that can be read"),
     (lambda f: None, ["shots/s1.png", "--fps", "24"],
      "shots/s1.png: is a file; --fps is for folders of pictures"),
     (lambda f: (f / "none").mkdir(), ["none", "--fps", "24"], "nothing to do: the folders hold no "
@@ -60,12 +60,23 @@ def test_rates_that_are_none_are_refused(command, folder, fps):
     assert status == 2 and f"{fps!r} is not allowed; give frames a second" in err
 
 
-def test_pictures_are_written_under_a_name_with_a_number_if_there_is_but_one(command, tmp_path,
-                                                                         monkeypatch):
+def test_frames_alone_are_numbered(command, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "a.tfci").write_bytes(codec.compress(moving(1, 48, 64)[0]))
-    assert command("decompress", "a.tfci", "-o", "%d.png")[0] == 0
-    assert (tmp_path / "%d.png").is_file()
+    assert command("decompress", "a.tfci", "-o", "new/%d.png") == (
+        1, "", "codec: error: a.tfci: -o new/%d.png numbers the frames of a clip; this is a "
+        "picture\n")
+    assert not (tmp_path / "new").exists()
+
+
+def test_other_signs_of_percent_stay_as_they_are(command, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "b%d.mp4.tfci").write_bytes(codec.compress(moving(2, 48, 64)))
+    assert command("decompress", "b%d.mp4.tfci")[0] == 0
+    assert (tmp_path / "b%d.mp4").is_file()
+    assert command("decompress", "b%d.mp4.tfci", "-o", "new/50%_%d%%.png")[0] == 0
+    assert sorted(path.name for path in (tmp_path / "new").iterdir()) == [
+        "50%_1%%.png", "50%_2%%.png"]
 
 
 def test_screens_come_back_from_folders(command, tmp_path):
