@@ -83,6 +83,8 @@ def search(pixels: np.ndarray, original: np.ndarray, sources: list[np.ndarray],
     shares = [loops.shares(n) for n in size]
     fields, corrections = [zero] * len(decoded), [zero.copy() for _ in decoded]
     pair = len(decoded) - 1
+    if bases and not _are_near(bases, [start[0] for start in starts]):
+        bases = None
     # where the base of the second is the first one turned round, that stays as it is
     for turn, i in enumerate(TURNS[pair] if bases else TURNS[pair][:2]):
         base = bases[i] if bases else -fields[0] if i else zero
@@ -96,6 +98,15 @@ def search(pixels: np.ndarray, original: np.ndarray, sources: list[np.ndarray],
         fields[i] = built(base, corrections[i])
     choices = _choices(pixels, decoded, fields, lmbda)
     return Motion(corrections, bases is not None, choices, fields)
+
+
+def _are_near(bases: list[np.ndarray], flows: list[np.ndarray]) -> bool:
+    """Whether flows are nearer to what known fields suggest than to nothing, and the first one
+    turned round."""
+    def far(vectors: np.ndarray) -> float:
+        return float(np.log2(1.0 + np.abs(vectors)).sum())
+    return sum(far(flow - base) for flow, base in zip(flows, bases)) < far(flows[0]) + sum(
+        far(flow + flows[0]) for flow in flows[1:])
 
 
 def _starts(a: np.ndarray, b: np.ndarray) -> np.ndarray:
