@@ -40,7 +40,11 @@ def predict(first, second, field, other, weights, gray, taps, drawn):
 def used(weights, top, left, k):
     """Whether a reference counts in a square of 8x8, or right beside it."""
     y, x = max(top - CHOICE // 2, 0) // CHOICE, max(left - CHOICE // 2, 0) // CHOICE
-    return weights[y:y + 3, x:x + 3, k].max() > 0
+    for i in range(y, min(y + 3, weights.shape[0])):
+        for j in range(x, min(x + 3, weights.shape[1])):
+            if weights[i, j, k] > 0:
+                return True
+    return False
 
 
 @jit
@@ -59,61 +63,62 @@ def mix(shown, v, w, gray, out):
 def square(samples, field, top, left, taps, drawn, scratch, out):
     """A reference [H, W, 3] as the cells about a square of 8x8 move it, in sixteenths: into out
     [8, 8, 3]. The square lies between the middles of four cells; drawn: it is a cell."""
-    rows, columns, _ = field.shape
-    vectors, corners = np.empty((4, 2), np.int64), 1 if drawn else 4
+    corners, alike = 1 if drawn else 4, True
+    vectors = np.empty((4, 2), np.int64)
     for i in range(corners):
-        y = clip(top // FIELD + (0 if drawn else i // 2), 0, rows - 1)
-        x = clip(left // FIELD + (0 if drawn else i % 2), 0, columns - 1)
-        vectors[i] = field[y, x]
-    out[:] = 0 if corners == 4 else 128
-    alike = True
-    for i in range(1, corners):
-        alike &= vectors[i, 0] == vectors[0, 0] and vectors[i, 1] == vectors[0, 1]
+        y = clip(top // FIELD + (0 if drawn else i // 2), 0, field.shape[0] - 1)
+        x = clip(left // FIELD + (0 if drawn else i % 2), 0, field.shape[1] - 1)
+        for k in range(2):
+            vectors[i, k] = field[y, x, k]
+            alike &= vectors[i, k] == vectors[0, k]
     if alike:
-        moved(samples, top, left, vectors[0, 0], vectors[0, 1], taps, scratch, out, -1)
+        moved(samples, top, left, vectors[0, 0], vectors[0, 1], taps, scratch)
+        for y in range(FIELD):
+            for x in range(FIELD):
+                for c in range(3):
+                    out[y, x, c] = vertical(scratch, y, x, c, taps, vectors[0, 1])
         return
     for i in range(4):
-        moved(samples, top, left, vectors[i, 0], vectors[i, 1], taps, scratch, out, i)
+        moved(samples, top, left, vectors[i, 0], vectors[i, 1], taps, scratch)
+        for y in range(FIELD):
+            for x in range(FIELD):
+                weight = (2 * y + 1 if i >= 2 else 2 * FIELD - 2 * y - 1) * (
+                    2 * x + 1 if i % 2 else 2 * FIELD - 2 * x - 1)
+                for c in range(3):
+                    before = out[y, x, c] if i else 128
+                    out[y, x, c] = before + weight * vertical(scratch, y, x, c, taps,
+                                                              vectors[i, 1])
     for y in range(FIELD):
         for x in range(FIELD):
             for c in range(3):
-                out[y, x, c] = (out[y, x, c] + 128) >> 8
+                out[y, x, c] >>= 8
 
 
 @jit
-def moved(samples, top, left, across_, down_, taps, scratch, out, corner):
-    """A square of a reference, moved by one vector, in sixteenths; times what this corner counts
-    for at each place, added to what is there, or, corner being -1, instead of it."""
+def moved(samples, top, left, aside, below, taps, out):
+    """Rows of a square of a reference, and 3 more, moved by a vector across: into out [11, 8, 3],
+    in 1/128."""
     height, width, _ = samples.shape
-    x0, y0 = left + (across_ >> 2) - 1, top + (down_ >> 2) - 1
-    h, v = taps[across_ & 3], taps[down_ & 3]
-    inside = x0 >= 0 and x0 + REACH <= width
+    x0, y0, at = left + (aside >> 2) - 1, top + (below >> 2) - 1, aside & 3
+    h0, h1, h2, h3 = taps[at, 0], taps[at, 1], taps[at, 2], taps[at, 3]
     for i in range(REACH):
-        row = samples[clip(y0 + i, 0, height - 1)]
-        for x in range(FIELD):
-            if inside:
-                p, q, r, s = x0 + x, x0 + x + 1, x0 + x + 2, x0 + x + 3
-            else:
-                p, q = clip(x0 + x, 0, width - 1), clip(x0 + x + 1, 0, width - 1)
-                r, s = clip(x0 + x + 2, 0, width - 1), clip(x0 + x + 3, 0, width - 1)
-            p, q, r, s = np.uint64(p), np.uint64(q), np.uint64(r), np.uint64(s)
+        y = np.uint64(clip(y0 + i, 0, height - 1))
+        for x in range(FIELD):      # unsigned, since numba looks whether others count from the end
+            p = np.uint64(clip(x0 + x, 0, width - 1))
+            q = np.uint64(clip(x0 + x + 1, 0, width - 1))
+            r = np.uint64(clip(x0 + x + 2, 0, width - 1))
+            s = np.uint64(clip(x0 + x + 3, 0, width - 1))
             for c in range(3):
-                scratch[i, x, c] = (h[0] * row[p, c] + h[1] * row[q, c] + h[2] * row[r, c]
-                                    + h[3] * row[s, c])
-    for y in range(FIELD):
-        for x in range(FIELD):
-            if corner < 0:
-                weight = 1
-            else:
-                weight = (2 * y + 1 if corner >= 2 else 2 * FIELD - 2 * y - 1) * (
-                    2 * x + 1 if corner % 2 else 2 * FIELD - 2 * x - 1)
-            for c in range(3):
-                value = (v[0] * scratch[y, x, c] + v[1] * scratch[y + 1, x, c]
-                         + v[2] * scratch[y + 2, x, c] + v[3] * scratch[y + 3, x, c] + 512) >> 10
-                if corner < 0:
-                    out[y, x, c] = value
-                else:
-                    out[y, x, c] += weight * value
+                out[i, x, c] = (h0 * samples[y, p, c] + h1 * samples[y, q, c]
+                                + h2 * samples[y, r, c] + h3 * samples[y, s, c])
+
+
+@jit
+def vertical(rows, y, x, c, taps, below):
+    """A sample of `moved`, moved down too: in sixteenths."""
+    at = below & 3
+    return (taps[at, 0] * rows[y, x, c] + taps[at, 1] * rows[y + 1, x, c]
+            + taps[at, 2] * rows[y + 2, x, c] + taps[at, 3] * rows[y + 3, x, c] + 512) >> 10
 
 
 @jit

@@ -78,10 +78,10 @@ def _code_field(state, data, contexts, first, grid, other, has_other):
     for y in range(rows):
         for x in range(columns):
             near = around(grid, y, x)
-            context = first + ZERO + ((near[:, 0] != 0) | (near[:, 1] != 0)).sum()
-            if has_other and other[y, x].any():
-                context += 4
-            if code(state, data, contexts, context, 1 if grid[y, x].any() else 0) == 0:
+            context = first + ZERO + moves(near[0]) + moves(near[1]) + moves(near[2])
+            if has_other:
+                context += 4 * moves(other[y, x])
+            if code(state, data, contexts, context, moves(grid[y, x])) == 0:
                 continue
             found = False
             for i in range(3):
@@ -89,11 +89,16 @@ def _code_field(state, data, contexts, first, grid, other, has_other):
                     continue
                 if code(state, data, contexts, first + SAME + same_context(near, i),
                         alike(grid[y, x], near[i])) == 1:
-                    grid[y, x] = near[i]
+                    grid[y, x, 0], grid[y, x, 1] = near[i, 0], near[i, 1]
                     found = True
                     break
             if not found:
                 _code_vector(state, data, contexts, first, grid[y, x], near)
+
+
+@jit
+def moves(a):
+    return 1 if a[0] != 0 or a[1] != 0 else 0
 
 
 @jit
@@ -106,21 +111,22 @@ def around(grid, y, x):
     """What is on the left of a cell, above it, and above on the right (on the left of that, in the
     last column): [3, 2]; 0 beyond the border."""
     out = np.zeros((3, 2), grid.dtype)
-    if x > 0:
-        out[0] = grid[y, x - 1]
-    if y > 0:
-        out[1] = grid[y - 1, x]
-        if x + 1 < grid.shape[1]:
-            out[2] = grid[y - 1, x + 1]
-        elif x > 0:
-            out[2] = grid[y - 1, x - 1]
+    for k in range(2):                  # loops of two compile sooner than slices
+        if x > 0:
+            out[0, k] = grid[y, x - 1, k]
+        if y > 0:
+            out[1, k] = grid[y - 1, x, k]
+            if x + 1 < grid.shape[1]:
+                out[2, k] = grid[y - 1, x + 1, k]
+            elif x > 0:
+                out[2, k] = grid[y - 1, x - 1, k]
     return out
 
 
 @jit
 def repeats(near, i):
     """Whether one of those near is 0, or like one before it."""
-    return (near[i, 0] == 0 and near[i, 1] == 0) or (i > 0 and alike(near[i], near[0]) == 1) or (
+    return moves(near[i]) == 0 or (i > 0 and alike(near[i], near[0]) == 1) or (
         i > 1 and alike(near[i], near[1]) == 1)
 
 
@@ -136,7 +142,7 @@ def same_context(near, i):
 def _code_vector(state, data, contexts, first, vector, near):
     """A vector that is none of those near, by what it is off their median."""
     for k in range(2):
-        a, b, c = near[:, k]
+        a, b, c = near[0, k], near[1, k], near[2, k]
         low, high = min(a, b, c), max(a, b, c)
         usual = a + b + c - low - high
         off = vector[k] - usual

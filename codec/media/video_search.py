@@ -77,7 +77,8 @@ def search(pixels: np.ndarray, original: np.ndarray, sources: list[np.ndarray],
     bits a pixel for a squared error."""
     loops, size = compiled(), pixels.shape[:2]
     zero = np.zeros([*cells(size, FIELD), 2], np.int64)
-    starts = [_starts(original, source)[:, :len(zero), :zero.shape[1]] for source in sources]
+    starts = [np.ascontiguousarray(_starts(original, source)[:, :len(zero), :zero.shape[1]])
+              for source in sources]            # loops are compiled for each layout of arrays
     planes = [loops.planes(luma(reference), TAPS) for reference in decoded]
     target = np.pad(original[:size[0], :size[1]].astype(np.int16), loops.EDGE, mode="edge")
     shares = [loops.shares(n) for n in size]
@@ -92,7 +93,7 @@ def search(pixels: np.ndarray, original: np.ndarray, sources: list[np.ndarray],
         if turn:                        # what makes a mean with the other; errors count a quarter
             other = loops.overlapped(planes[1 - i], fields[1 - i], *shares)
             wanted, worth, full = 2 * target - other, worth / 4, 4 * full
-        twins = corrections[0].any(-1).astype(np.int64) if i else zero[..., 0]
+        twins = (corrections[0] if i else zero).any(-1).astype(np.int64)
         loops.search(loops.Task(wanted, planes[i], *shares, worth, full, i + pair, base, twins),
                      starts[i], corrections[i], ROUNDS)
         fields[i] = built(base, corrections[i])

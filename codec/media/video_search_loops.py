@@ -12,7 +12,16 @@ from typing import NamedTuple
 import numpy as np
 
 from codec.exact_symbol_loops import clip, jit
-from codec.media.video_motion import FIELD, MOST, alike, around, repeats, same_context, spread
+from codec.media.video_motion import (
+    FIELD,
+    MOST,
+    alike,
+    around,
+    moves,
+    repeats,
+    same_context,
+    spread,
+)
 
 EDGE = 32                   # pixels that planes have beyond the border
 SPAN = 2 * FIELD
@@ -91,13 +100,13 @@ class Task(NamedTuple):
 
 
 @jit
-def error(task, y, x, vector):
-    """The squared error of a cell."""
+def error(task, y, x, aside, below):
+    """The squared error of a cell by a vector."""
     _, rows, columns = task.moved.shape
-    plane = task.moved[4 * (vector[1] & 3) + (vector[0] & 3)]
+    plane = task.moved[4 * (below & 3) + (aside & 3)]
     top, left = y * FIELD - FIELD // 2 + EDGE, x * FIELD - FIELD // 2 + EDGE
-    there = clip(top + (vector[1] >> 2), 0, rows - SPAN)    # so far out all is as at the border
-    beside = clip(left + (vector[0] >> 2), 0, columns - SPAN)
+    there = clip(top + (below >> 2), 0, rows - SPAN)        # so far out all is as at the border
+    beside = clip(left + (aside >> 2), 0, columns - SPAN)
     total = 0
     for i in range(SPAN):
         row = np.int32(0)
@@ -112,10 +121,8 @@ def error(task, y, x, vector):
 def bits(kind, vector, near, twin):
     """What a correction takes, about, of a kind (see `video_motion`), beside those near; twin: 1
     where the first of two references has one."""
-    count = 0
-    for i in range(3):
-        count += near[i, 0] != 0 or near[i, 1] != 0
-    if vector[0] == 0 and vector[1] == 0:
+    count = moves(near[0]) + moves(near[1]) + moves(near[2])
+    if not moves(vector):
         return ZERO_BITS[kind, count + 4 * twin, 0]
     cost = ZERO_BITS[kind, count + 4 * twin, 1]
     for i in range(3):
@@ -141,11 +148,11 @@ def cost(task, grid, y, x, correction, most):
     """What a correction costs in bits: its own, those of cells that go by it, and what its error is
     worth; if that is not over `most`, or else no less than that."""
     rows, columns, _ = grid.shape
-    before = grid[y, x, 0], grid[y, x, 1]
-    vector = task.base[y, x] + correction
-    if max(abs(vector[0]), abs(vector[1])) > MOST:
+    aside, below = task.base[y, x, 0] + correction[0], task.base[y, x, 1] + correction[1]
+    if max(abs(aside), abs(below)) > MOST:
         return np.inf
-    grid[y, x] = correction
+    before = grid[y, x, 0], grid[y, x, 1]
+    grid[y, x, 0], grid[y, x, 1] = correction[0], correction[1]
     total = 0.0
     for i, k in ((y, x), (y, x + 1), (y + 1, x), (y + 1, x - 1)):
         if i < rows and 0 <= k < columns:
@@ -153,7 +160,13 @@ def cost(task, grid, y, x, correction, most):
     grid[y, x, 0], grid[y, x, 1] = before
     if total >= most:
         return total
-    return total + task.worth * task.full * np.log1p(error(task, y, x, vector) / task.full)
+    return total + task.worth * task.full * np.log1p(error(task, y, x, aside, below) / task.full)
+
+
+@jit
+def copy(source, target):
+    """A vector; loops of two compile sooner than slices."""
+    target[0], target[1] = source[0], source[1]
 
 
 @jit
@@ -161,38 +174,52 @@ def search(task, starts, grid, rounds):
     """Changes the corrections int64 [rows, columns, 2] of a grid for less cost. starts [n, rows,
     columns, 2]: vectors to try first."""
     rows, columns, _ = grid.shape
-    tries = np.empty((len(starts) + 6, 2), np.int64)
+    tries, best = np.zeros((len(starts) + 6, 2), np.int64), np.zeros(2, np.int64)
     changed = np.zeros((rows, columns), np.int64)       # the round that each did so in, from 1 on
     for turn in range(rounds):
         for number in range(rows * columns):            # there, and back again
             y, x = divmod(rows * columns - 1 - number if turn % 2 else number, columns)
-            if turn > 1 and changed[max(y - 1, 0):y + 2, max(x - 1, 0):x + 2].max() < turn:
+            if turn > 1 and not changed_about(changed, y, x, turn):
                 continue                                # all is as it was when last looked at
-            best, least = grid[y, x].copy(), np.inf
-            for k in range(candidates(task, grid, y, x, starts[:0] if turn else starts, tries)):
-                if least == np.inf or not alike(tries[k], best):
+            copy(grid[y, x], best)
+            least = cost(task, grid, y, x, best, np.inf)
+            for k in range(candidates(task, grid, y, x, starts, 0 if turn else len(starts),
+                                      tries)):
+                if not alike(tries[k], best):
                     new = cost(task, grid, y, x, tries[k], least)
                     if new < least:
                         least = new
-                        best[:] = tries[k]
+                        copy(tries[k], best)
             if turn < 2:
                 refine(task, grid, y, x, best, least, 4 if turn == 0 else 2)
             if not alike(best, grid[y, x]):
-                grid[y, x] = best
+                copy(best, grid[y, x])
                 changed[y, x] = turn + 1
 
 
 @jit
-def candidates(task, grid, y, x, starts, tries):
-    """Puts corrections into tries; returns how many: its own, none, those beside, and starts."""
+def changed_about(changed, y, x, turn):
+    """Whether a cell or one beside it did so in the round before this one, or in this one."""
+    for i in range(max(y - 1, 0), min(y + 2, changed.shape[0])):
+        for k in range(max(x - 1, 0), min(x + 2, changed.shape[1])):
+            if changed[i, k] >= turn:
+                return True
+    return False
+
+
+@jit
+def candidates(task, grid, y, x, starts, count, tries):
+    """Puts corrections into tries, whose first is 0; returns how many: that, those beside, and so
+    many starts."""
     rows, columns, _ = grid.shape
-    tries[0], tries[1], n = grid[y, x], 0, 2
+    n = 1
     for i, k in ((y, x - 1), (y - 1, x), (y, x + 1), (y + 1, x)):
         if 0 <= i < rows and 0 <= k < columns:
-            tries[n] = grid[i, k]
+            copy(grid[i, k], tries[n])
             n += 1
-    for start in starts:
-        tries[n] = start[y, x] - task.base[y, x]
+    for i in range(count):
+        for k in range(2):
+            tries[n, k] = starts[i, y, x, k] - task.base[y, x, k]
         n += 1
     return n
 
@@ -200,15 +227,17 @@ def candidates(task, grid, y, x, starts, tries):
 @jit
 def refine(task, grid, y, x, best, least, step):
     """Steps from a correction, in place, as long as one costs less; then shorter ones."""
+    begin, trial = np.zeros(2, np.int64), np.zeros(2, np.int64)
     while step > 0:
-        begin, better = best.copy(), False
+        copy(best, begin)
+        better = False
         for way in range(4):
-            trial = begin.copy()
+            copy(begin, trial)
             trial[way // 2] += step if way % 2 else -step
             new = cost(task, grid, y, x, trial, least)
             if new < least:
                 least, better = new, True
-                best[:] = trial
+                copy(trial, best)
         if not better:
             step //= 2
 
