@@ -141,40 +141,44 @@ def decode(unit: Unit, header: Header, coding: Coding, area: Box | None = None, 
     return decoder.rows(0, decoder.shape[0], area)
 
 
-def coded(y: np.ndarray, z: np.ndarray, coding: Coding, choose: Chooser) -> np.ndarray:
+def coded(y: np.ndarray, z: np.ndarray, coding: Coding, choose: Chooser,
+          seen: np.ndarray | None = None) -> np.ndarray:
     """Latents [*grid, M], at their gain, as who unpacks them has them."""
-    symbols, mean = _quantise(y, z, windows.whole(y.shape[:-1]), coding, choose)
+    symbols, mean = _quantise(y, z, windows.whole(y.shape[:-1]), coding, choose, seen=seen)
     return symbols + mean
 
 
-def pack(y: np.ndarray, z: np.ndarray, coding: Coding, choose: Chooser, crc: int = 0
-         ) -> tuple[bytes, np.ndarray]:
+def pack(y: np.ndarray, z: np.ndarray, coding: Coding, choose: Chooser, crc: int = 0,
+         seen: np.ndarray | None = None) -> tuple[bytes, np.ndarray]:
     """Latents [*grid, M], at their gain, and their hyper-latents in one piece, as suits arrays of
     few bytes, of which a file has many; and these latents as who unpacks them has them. crc: what
-    the digest goes on from."""
+    the digest goes on from; seen [*grid, C]: features of what is known before."""
     assert coding.hyper_latents is not None
     coder = entropy_coder.Encoder(coding.latents)
-    coder.add(z, _channels(z.shape), coding.hyper_latents)
-    symbols, mean = _quantise(y, z, windows.whole(y.shape[:-1]), coding, choose, coder)
+    index, whole = coding.of_hyper_latents(z.shape[:-1], seen)
+    coder.add(z - whole, index, coding.hyper_latents)
+    symbols, mean = _quantise(y, z, windows.whole(y.shape[:-1]), coding, choose, coder, seen)
     digest = _checksum(_checksum(crc, z), symbols) & 0xFFFF
     return struct.pack("<H", digest) + coder.finish(), symbols + mean
 
 
-def unpack(data: bytes, shape: tuple[int, ...], coding: Coding, crc: int = 0
-           ) -> tuple[np.ndarray, np.ndarray]:
+def unpack(data: bytes, shape: tuple[int, ...], coding: Coding, crc: int = 0,
+           seen: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
     """What `pack` has packed, of a grid of this shape: symbols int32 [*shape, M], and their means.
 
     Raises:
         CodecError: if it does not decode to what was written.
     """
     assert coding.hyper_latents is not None
-    coarse, config = windows.cells(shape, coding.config.hyper_cell), coding.config
+    coarse = windows.cells(shape, coding.config.hyper_cell)
     if len(data) < 2:
         raise CodecError("cut short or damaged: a frame is missing", "damaged")
     _check_length(data, coding.hyper_latents, math.prod(coarse))
     coder = entropy_coder.Decoder(data[2:], coding.latents)
-    z = coder.next(_channels((*coarse, config.hyper_latents)), coding.hyper_latents)
-    symbols, mean = _each_step(z, windows.whole(shape), coding, lambda index, *_: coder.next(index))
+    index, whole = coding.of_hyper_latents(coarse, seen)
+    z = coder.next(index, coding.hyper_latents) + whole
+    symbols, mean = _each_step(z, windows.whole(shape), coding, lambda index, *_: coder.next(index),
+                               seen)
     if struct.unpack_from("<H", data)[0] != _checksum(_checksum(crc, z), symbols) & 0xFFFF:
         raise CodecError("damaged: latents differ from those that were written", "damaged")
     return symbols, mean
@@ -210,17 +214,17 @@ def _below(box: Box, top: int) -> Box:
     return slice(box[0].start - top, box[0].stop - top), *box[1:]
 
 
-def _quantise(y: np.ndarray, z, box: Box, coding: Coding, choose: Chooser, coder=None):
+def _quantise(y: np.ndarray, z, box: Box, coding: Coding, choose: Chooser, coder=None, seen=None):
     """Latents of a tile -> (symbols, means); a coder is given the symbols too."""
     def code(index: np.ndarray, mean: np.ndarray, here) -> np.ndarray:
         symbols = choose(y[here] - mean, index, slice(None) if here is ... else here[-1])
         if coder:
             coder.add(symbols, index)
         return symbols
-    return _each_step(z, box, coding, code)
+    return _each_step(z, box, coding, code, seen)
 
 
-def _each_step(z, box: Box, coding: Coding, code) -> tuple[np.ndarray, np.ndarray]:
+def _each_step(z, box: Box, coding: Coding, code, seen=None) -> tuple[np.ndarray, np.ndarray]:
     """The steps of a tile, behind h_s on a window of z that is wide enough."""
     shape, config = tuple(s.stop - s.start for s in box), coding.config
     if z is None or coding.hyper_synthesis is None:
@@ -228,9 +232,10 @@ def _each_step(z, box: Box, coding: Coding, code) -> tuple[np.ndarray, np.ndarra
     window = windows.grow(windows.cover(box, config.hyper_cell), config.halo["hyper_synthesis"],
                           z.shape[:-1])
     inner = windows.within(box, windows.samples(window, config.hyper_cell))
-    features = coding.hyper_synthesis.hidden(z[window])
-    parameters = coding.hyper_synthesis.output(features)
-    return coding.each_step(features[inner], parameters[inner], shape, code)
+    features = coding.hyper_synthesis.hidden(z[window])[inner]
+    if seen is not None:
+        features = np.concatenate([features, seen], -1)
+    return coding.each_step(features, coding.hyper_synthesis.output(features), shape, code)
 
 
 def _check_length(payload: bytes, tables: entropy_coder.Tables, cells: int) -> None:

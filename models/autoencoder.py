@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from importlib import import_module
 
 import numpy as np
@@ -56,11 +57,19 @@ class Autoencoder(tf.Module):
             if c.hyper == "mean-scale":
                 scale, offset = scale + [MEAN_UNITS] * c.latents, offset + [0.0] * c.latents
             self.hyper_synthesis = integer_training.hyper_synthesis(
-                c.rank, c.hyper_latents, np.array(scale), np.array(offset))
+                c.rank, c.hyper_latents, np.array(scale), np.array(offset), c.prediction)
             self.contexts = [self._context(name, step)
                              for name, step in zip(c.contexts, c.steps[1:])]
-        coded = c.latents if c.hyper == "none" else c.hyper_latents
-        self.prior = tfc.NoisyDeepFactorized(batch_shape=(coded,))
+        if c.prediction:
+            self.prediction = integer_training.prediction(
+                c.rank, 1 + c.steps[-1].known, c.context, c.prediction)
+            self.hyper_prediction = integer_training.hyper_prediction(
+                c.rank, math.prod(c.hyper_cell) * c.prediction, c.context,
+                np.repeat([8.0, rules.HYPER_PARTS], c.hyper_latents),
+                np.repeat([20.0, 0.0], c.hyper_latents))
+        else:
+            coded = c.latents if c.hyper == "none" else c.hyper_latents
+            self.prior = tfc.NoisyDeepFactorized(batch_shape=(coded,))
         log_lambda = np.linspace(*np.log(c.lambdas), c.gains)
         start = np.repeat(0.5 * (log_lambda - np.log(0.01))[:, None], c.latents, 1)
         self.gain = tf.Variable(start.astype(np.float32), name="gain")
@@ -68,21 +77,25 @@ class Autoencoder(tf.Module):
 
     def _context(self, name: str, step: Step) -> integer_training.TrainedIntegerNetwork:
         c, kinds = self.config, [8.0, MEAN_UNITS][:2 if self.config.hyper == "mean-scale" else 1]
-        return integer_training.context(name, c.rank, c.hyper_latents, step.known, c.context,
-                                        np.repeat(kinds, step.part.stop - step.part.start))
+        scale = np.repeat(kinds, step.part.stop - step.part.start)
+        return integer_training.context(name, c.rank, c.hyper_latents + c.prediction, step.known,
+                                        c.context, scale)
 
     @property
     def exact(self) -> dict[str, integer_training.TrainedIntegerNetwork]:
         """The networks that are integers when they are installed, by name."""
         if self.config.hyper == "none":
             return {}
-        return {network.name: network for network in (self.hyper_synthesis, *self.contexts)}
+        networks = [self.hyper_synthesis, *self.contexts]
+        if self.config.prediction:
+            networks += [self.prediction, self.hyper_prediction]
+        return {network.name: network for network in networks}
 
     @property
     def _parts(self) -> list:
         parts = [self.analysis, self.synthesis]
         if self.config.hyper != "none":
-            parts += [self.hyper_analysis, self.hyper_synthesis, *self.contexts]
+            parts += [self.hyper_analysis, *self.exact.values()]
         return parts
 
     def weights(self) -> dict[str, tf.Variable]:
@@ -90,8 +103,9 @@ class Autoencoder(tf.Module):
         out = {"gain": self.gain, "inverse_gain": self.inverse_gain}
         out |= {f"{part.name}/{name_of(v)}": v for part in self._parts
                 for v in part.trainable_variables}
-        out |= {f"prior/{i:02d}_{name_of(v)}": v
-                for i, v in enumerate(self.prior.trainable_variables)}
+        if not self.config.prediction:
+            out |= {f"prior/{i:02d}_{name_of(v)}": v
+                    for i, v in enumerate(self.prior.trainable_variables)}
         expected = len({id(v) for v in self.trainable_variables})
         if len(out) != expected:
             raise ValueError(f"{expected} variables have only {len(out)} names")
@@ -125,6 +139,16 @@ class Autoencoder(tf.Module):
         """Whether synthesis does."""
         return hasattr(self.synthesis, "beside")
 
+    def parts(self, signals, q):
+        """Signals, their qualities q [B] in 0..1, and their predictions, or None. Those of a model
+        that sees predictions [B, *spatial, 2 C + 1] have them beside, and last, in 0..255, their
+        quality."""
+        if not self.sees_prediction:
+            return signals, q, None
+        samples = self.config.samples
+        q = tf.reshape(signals, [tf.shape(signals)[0], -1])[:, -1] / PEAK
+        return signals[..., :samples], q, signals[..., samples:-1]
+
     def gain_at(self, table, q):
         """The gain vectors of a table at q [B] in 0..1: [B, 1, .., M]."""
         return tf.reshape(rules.gain(table, q, tnp), [-1, *[1] * self.config.rank, table.shape[1]])
@@ -144,8 +168,9 @@ class Autoencoder(tf.Module):
             x_hat = tf.round(tf.clip_by_value(x_hat, 0.0, PEAK))
         return bits / pixels, x_hat
 
-    def coded(self, x, q, seed=None, prediction=None):
-        """(bits [B], latents as they are decoded, without gain [B, *grid, M])."""
+    def coded(self, x, q, seed=None, prediction=None, tell=None):
+        """(bits [B], latents as they are decoded, without gain [B, *grid, M]). tell: is told every
+        step, and its indexes and symbols."""
         y = self.analysis(x / PEAK) * self.gain_at(self.gain, q)
         if self.config.hyper == "none":
             y_hat = straight_through_round(y)
@@ -153,11 +178,22 @@ class Autoencoder(tf.Module):
         else:
             z = self.hyper_analysis(y)
             z_hat = straight_through_round(z)
+            seen = self.seen(prediction, q)
             if self.config.feedback:
-                y += self.correction(x, y, z_hat, q, prediction)
-            y_hat, y_bits = self.code(y, z_hat, seed, self.worth(q))
-            bits = total_bits(self.prior.prob(noisy(z, z_hat, seed, 0))) + y_bits
+                y += self.correction(x, y, z_hat, q, prediction, seen)
+            y_hat, y_bits = self.code(y, z_hat, seed, self.worth(q), seen, tell)
+            bits = self._hyper_bits(z, z_hat, seed, seen) + y_bits
         return bits, y_hat * self.gain_at(self.inverse_gain, q)
+
+    def _hyper_bits(self, z, z_hat, seed, seen):
+        """Bits [B] of hyper-latents, before rounding and after it."""
+        if seen is None:
+            return total_bits(self.prior.prob(noisy(z, z_hat, seed, 0)))
+        own = self.hyper_prediction(_together(seen, self.config.hyper_cell))
+        index, mean = tf.split(own, 2, -1)
+        index = tfc.upper_bound(tfc.lower_bound(index, 0.0), rules.HYPER_SCALES - 1.0)
+        mean /= rules.HYPER_PARTS
+        return bits_of(tf.stop_gradient(z_hat - mean), z - mean, index, mean, None, seed, 0)
 
     def _shown(self, y, prediction):
         """The signal that latents without gain show, in 0..255, not clipped."""
@@ -173,17 +209,28 @@ class Autoencoder(tf.Module):
         return tf.stop_gradient(rules.worth(lmbda, self.config.rdoq, self.synthesis.energy(),
                                             self.gain_at(self.inverse_gain, q)))
 
-    def correction(self, x, y, z_hat, q, prediction=None):
+    def seen(self, prediction, q):
+        """The features of a prediction that entropy networks see, [B, *grid, C]; or None."""
+        if not self.config.prediction:
+            return None
+        octaves = self.analysis.octaves(prediction, self.config.steps[-1].known)
+        level = tf.ones_like(octaves[..., :1]) * tf.reshape(
+            tf.round(q * PEAK), [-1, *[1] * (self.config.rank + 1)])
+        most = float(integer_training.HIDDEN_MAX)
+        seen = self.prediction(tf.concat([octaves, level], -1))
+        return tfc.upper_bound(tfc.lower_bound(seen, -most), most)
+
+    def correction(self, x, y, z_hat, q, prediction=None, seen=None):
         """What to add to y for what a first coding of it does to the signal x, [B, *grid, M]: see
         `rules.correction`. Constant for gradients."""
-        y_hat, _ = self.code(y, z_hat, None, self.worth(q))
+        y_hat, _ = self.code(y, z_hat, None, self.worth(q), seen)
         gain = self.gain_at(self.inverse_gain, q)
         shown = tf.round(tf.clip_by_value(self._shown(y_hat * gain, prediction), 0.0, PEAK))
         return tf.stop_gradient(rules.correction(
             self.synthesis.towards(x - shown) * gain, y - y_hat, self.synthesis.energy() * gain**2,
             self.config.feedback, tnp))
 
-    def code(self, y, z_hat, seed, worth):
+    def code(self, y, z_hat, seed, worth, seen=None, tell=None):
         """Latents as a decoder has them, [B, *grid, M], and what they cost in bits, [B].
 
         Step by step, as `coding.Coding.each_step`: h_s gives every latent a scale index and a mean,
@@ -191,9 +238,10 @@ class Autoencoder(tf.Module):
         networks learn from the symbols that are coded; latents from noise (see `bits_of`).
         """
         grid, bits = [slice(n) for n in tf.unstack(tf.shape(y)[1:-1])], 0.0
-        features = self.hyper_synthesis.hidden(z_hat)
-        parameters = self.hyper_synthesis.output(features)[(slice(None), *grid)]
-        features = features[(slice(None), *grid)]
+        features = self.hyper_synthesis.hidden(z_hat)[(slice(None), *grid)]
+        if seen is not None:
+            features = tf.concat([features, seen], -1)
+        parameters = self.hyper_synthesis.output(features)
         y, parameters = self._slices(y), self._slices(parameters)
         decoded, shown = {}, {}         # by the first channel of a slice
         for i, step in enumerate(self.config.steps):
@@ -208,6 +256,8 @@ class Autoencoder(tf.Module):
             centred = y[at] - mean
             error = None if worth is None else worth[..., step.part]
             symbols = tf.stop_gradient(quantise(centred, index, error))
+            if tell:
+                tell(step, index, symbols)
             bits += bits_of(symbols, centred, index, mean, step.cell, seed, 1 + i)
             passed = centred + tf.stop_gradient(symbols - centred)      # straight-through
             decoded[at] = _at_cells(step.cell, passed + mean, decoded.get(at, 0.0))
@@ -231,6 +281,18 @@ def build(config: Config, weights: dict[str, np.ndarray] | None = None) -> Autoe
         if weights is not None:
             variable.assign(weights[name].astype(np.float32))
     return model
+
+
+def _together(x, factors: tuple[int, ...]):
+    """[B, *grid, C] -> [B, *coarse grid, product of factors * C], as `integer.space_to_depth`; with
+    zeros beyond the border."""
+    rank, (batch, *grid, _) = len(factors), tf.unstack(tf.shape(x))
+    x = tf.pad(x, [(0, 0), *((0, -n % f) for n, f in zip(grid, factors)), (0, 0)])
+    pairs = [size for n, f in zip(grid, factors) for size in (-(-n // f), f)]
+    x = tf.reshape(x, [batch, *pairs, x.shape[-1]])
+    order = [1 + 2 * i for i in range(rank)] + [2 + 2 * i for i in range(rank)]
+    x = tf.transpose(x, [0, *order, 1 + 2 * rank])
+    return tf.reshape(x, [batch, *pairs[::2], math.prod(factors) * x.shape[-1]])
 
 
 def _at_cells(cell: tuple[int, ...] | None, value, other):

@@ -9,8 +9,10 @@ import numpy as np
 
 from codec.models import rules
 from codec.models.config import Config
-from codec.models.integer import IntegerNetwork
+from codec.models.integer import IntegerNetwork, space_to_depth
 from codec.models.priors import MEAN_BITS, Tables
+
+SEEING = "prediction", "hyper_prediction"
 
 
 class Coding(NamedTuple):
@@ -18,7 +20,8 @@ class Coding(NamedTuple):
 
     hyper_synthesis: h_s, None for a factorized model; contexts: the networks that correct the
     parameters of every step but the first; latents, hyper_latents: their coding tables, the latter
-    None without h_s.
+    None without h_s; prediction, hyper_prediction: networks that make features of one, and of
+    these distributions of hyper-latents; None where there is none.
     """
 
     config: Config
@@ -26,6 +29,8 @@ class Coding(NamedTuple):
     contexts: tuple[IntegerNetwork, ...]
     latents: Tables
     hyper_latents: Tables | None
+    prediction: IntegerNetwork | None = None
+    hyper_prediction: IntegerNetwork | None = None
 
     @classmethod
     def from_arrays(cls, config: Config, arrays: dict[str, np.ndarray]) -> Coding:
@@ -37,21 +42,39 @@ class Coding(NamedTuple):
             return cls(config, None, (), latents, None)
         return cls(config, IntegerNetwork.from_arrays(part("hyper_synthesis")),
                    tuple(IntegerNetwork.from_arrays(part(name)) for name in config.contexts),
-                   latents, Tables.from_arrays(part("hyper_latents")))
+                   latents, Tables.from_arrays(part("hyper_latents")),
+                   *(IntegerNetwork.from_arrays(part(name)) for name in SEEING
+                     if config.prediction))
 
     @property
     def exact(self) -> dict[str, IntegerNetwork]:
         """Its networks by name."""
         if self.hyper_synthesis is None:
             return {}
+        seeing = {name: network for name in SEEING if (network := getattr(self, name))}
         return {"hyper_synthesis": self.hyper_synthesis,
-                **dict(zip(self.config.contexts, self.contexts))}
+                **dict(zip(self.config.contexts, self.contexts)), **seeing}
+
+    def of_hyper_latents(self, shape: tuple[int, ...], seen: np.ndarray | None
+                         ) -> tuple[np.ndarray, np.ndarray]:
+        """(table indexes, what to add to symbols) of hyper-latents, uint16 and int32 [*shape, N];
+        seen: the features of a prediction, if they go by them."""
+        if seen is None or self.hyper_prediction is None:
+            channels = np.arange(self.config.hyper_latents, dtype=np.uint16)
+            return np.broadcast_to(channels, (*shape, len(channels))), np.zeros([], np.int32)
+        cell = self.config.hyper_cell
+        more = [(0, n * side - length) for n, side, length in zip(shape, cell, seen.shape)]
+        index, mean = np.split(self.hyper_prediction(space_to_depth(
+            np.pad(seen, [*more, (0, 0)]), cell)), 2, -1)
+        index = np.clip(index, 0, rules.HYPER_SCALES - 1) * rules.HYPER_PARTS
+        whole, part = np.divmod(mean, rules.HYPER_PARTS)
+        return (index + part).astype(np.uint16), whole
 
     def each_step(self, features: np.ndarray | None, parameters: np.ndarray | None,
                   grid: tuple[int, ...], code: Callable) -> tuple[np.ndarray, np.ndarray]:
         """Codes the latents of a grid: (symbols int32 [*grid, M], means float32, in sixteenths).
 
-        features, parameters: what h_s's last layer sees, [*grid, N], and gives, [*grid, kinds * M];
+        features, parameters: what h_s's last layer sees, [*grid, C], and gives, [*grid, kinds * M];
         None without h_s. Calls code(table index, mean, here) -> symbols for the latents of every
         step, which are at `here` in an array of the grid; encoder and decoder differ in nothing
         else.

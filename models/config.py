@@ -42,12 +42,13 @@ class Config:
     hyper-latents N; slices: how many latents are coded before the next ones see them (empty: all at
     once); quarters: whether the first slice is coded one parity of its cells at a time (quarters of
     a picture, halves of a signal, eighths of a volume); context: the width of the networks that
-    look; gains: number of gain vectors; rdoq: what bits count against error where symbols are
-    chosen, 1 as in the loss (0: symbols are rounded); feedback: how far latents follow the errors
-    that what is coded shows, before they are coded once more (0: they are coded once); lambdas: of
-    quality 1 and 100, in bpp per squared 8-bit error; samples: channels of the signal; cell:
-    samples that a latent spans along each axis; hyper_cell: latents that a hyper-latent spans;
-    halo: cells beyond which no output of a network depends on its input (see codec.windows).
+    look; prediction: how many features of a prediction they see (0: there is none); gains: number
+    of gain vectors; rdoq: what bits count against error where symbols are chosen, 1 as in the loss
+    (0: symbols are rounded); feedback: how far latents follow the errors that what is coded shows,
+    before they are coded once more (0: they are coded once); lambdas: of quality 1 and 100, in bpp
+    per squared 8-bit error; samples: channels of the signal; cell: samples that a latent spans
+    along each axis; hyper_cell: latents that a hyper-latent spans; halo: cells beyond which no
+    output of a network depends on its input (see codec.windows).
     """
 
     name: str
@@ -59,6 +60,7 @@ class Config:
     slices: tuple[int, ...] = ()
     quarters: bool = False
     context: int = 128
+    prediction: int = 0
     gains: int = 8
     rdoq: float = 0.0
     feedback: float = 0.0
@@ -95,6 +97,16 @@ class Config:
         low, high = self.lambdas
         return low * (high / low)**q
 
+    def codes_like(self, other: Config) -> bool:
+        """Whether entropy networks are of the same sizes, but for what they see of predictions.
+
+        >>> Config("a", prediction=8).codes_like(Config("b")), Config("a").codes_like(
+        ...     Config("c", latents=16))
+        (True, False)
+        """
+        return all(getattr(self, name) == getattr(other, name) for name in (
+            "rank", "hyper", "latents", "hyper_latents", "context", "steps"))
+
     @property
     def steps(self) -> list[Step]:
         """The order in which latents are coded; before every step but the first runs a network.
@@ -126,6 +138,16 @@ class Config:
         parities = [f"{PARITIES[self.rank]}_{i}" for i in range(1, 2**self.rank)]
         return [*(parities if self.quarters else []),
                 *(f"context_{i}" for i in range(len(self.slices) - 1))]
+
+
+def level(quality: float) -> int:
+    """A quality 1..100 as a whole number in 0..255, the nearest (of two: the larger); exact, as
+    entropy networks see it.
+
+    >>> level(1), level(17.5), level(50.5), level(100)
+    (0, 43, 128, 255)
+    """
+    return int((2 * PEAK * (quality - 1) + 99) // 198)
 
 
 def position(quality: float) -> float:

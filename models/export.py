@@ -17,9 +17,11 @@ from safetensors.numpy import save
 
 from codec.models import integer_synthesis, priors, zoo
 from codec.models.autoencoder import FAMILIES, Autoencoder, build
-from codec.models.config import PEAK
+from codec.models.config import PEAK, Step
 from codec.models.layers import SignalConv1D, SignalConv2D, SignalConv3D
 
+FORM_SIGNALS = 96       # that tell how large numbers get
+KNOWN = 200.0           # symbols that a logistic table counts for, beside those that were seen
 LEAST = 64              # samples: what is smaller stays in the graph
 ORDERS: dict[int, list[tuple[int, ...]]] = {
           2: [(1, 0)],  # by rank, the axes that kernels have in a graph: matrices, and kernels of
@@ -31,7 +33,8 @@ def export(model: Autoencoder, folder: str | Path, base: zoo.InstalledModel | No
            signals: np.ndarray | None = None, **facts) -> zoo.InstalledModel:
     """Writes a model as an installed one and returns it; the model's own weights stay as they are.
     base: a model that it shares weights with; signals: some of those it was trained on, from which
-    a synthesis in integers has how large numbers get (else it is a rough one).
+    tables have how often symbols occur (else they are logistic), and a synthesis in integers how
+    large numbers get (else it is a rough one).
 
     Weights are rounded to float16 first, so that what is exported and loaded again is one and the
     same function. facts go into model.json as they are.
@@ -42,9 +45,9 @@ def export(model: Autoencoder, folder: str | Path, base: zoo.InstalledModel | No
     params = {name: v.numpy().astype(np.float16) for name, v in model.weights().items()}
     plain = build(model.config, params)         # whatever the arithmetic of the trained one
     own, shared = _apart(plain, params, base)
-    coding = _coding(plain)
+    coding = _coding(plain, signals)
     if base and plain.sees_prediction:
-        coding |= _forms(plain, params, base, signals)
+        coding |= _forms(plain, params, base, None if signals is None else signals[:FORM_SIGNALS])
     blobs = save(own), save(coding)
     encode, decode = per_sample(plain)
     packed = _graphs(plain, params, shared)
@@ -79,19 +82,43 @@ def _apart(model: Autoencoder, params: dict[str, np.ndarray], base: zoo.Installe
     return own, shared
 
 
-def _coding(model: Autoencoder) -> dict[str, np.ndarray]:
+def _coding(model: Autoencoder, signals: np.ndarray | None) -> dict[str, np.ndarray]:
     """The arrays of coding.safetensors."""
-    own = priors.factorized_tables(model.prior).arrays()
+    own = (priors.hyper_tables() if model.config.prediction else
+           priors.factorized_tables(model.prior)).arrays()
     if model.config.hyper == "none":
         groups = {"latents": own}
     else:
-        groups = {"latents": priors.logistic_tables().arrays(), "hyper_latents": own,
+        groups = {"latents": _tables(model, signals).arrays(), "hyper_latents": own,
                   **{name: network.export().arrays() for name, network in model.exact.items()}}
     coding = {f"{group}/{name}": array for group, arrays in groups.items()
               for name, array in arrays.items()}
     if model.config.rdoq or model.config.feedback:
         coding["energy"] = model.synthesis.energy().numpy()
     return coding
+
+
+def _tables(model: Autoencoder, signals: np.ndarray | None) -> priors.Tables:
+    """Those of latents: logistic ones, made more like what signals have shown."""
+    tables = priors.logistic_tables()
+    if signals is None:
+        return tables
+    counts: np.ndarray = np.zeros(sum(map(len, tables.frequencies)), np.int64)
+
+    def count(step: Step, index, symbols) -> None:
+        at = 0, *step.cells
+        told = tables.flat(index.numpy()[at].astype(int), symbols.numpy()[at].astype(int))
+        counts[:] += np.bincount(told.ravel(), minlength=len(counts))
+    for x, q, beside in _each(model, signals):
+        model.coded(x, q, prediction=beside, tell=count)
+    return tables.observed(counts, KNOWN)
+
+
+def _each(model: Autoencoder, signals: np.ndarray):
+    """(x, q, prediction) of each, in a batch of its own: its quality where it has one, or else all
+    of them in turn."""
+    for i, one in enumerate(signals.astype(np.float32)[:, None]):
+        yield model.parts(one, np.array([(i + 0.5) / len(signals)], np.float32))
 
 
 def _forms(model: Autoencoder, params: dict[str, np.ndarray], base: zoo.InstalledModel,
@@ -102,13 +129,11 @@ def _forms(model: Autoencoder, params: dict[str, np.ndarray], base: zoo.Installe
         pictures = build(base.config, base.params)
 
         def samples(key: bool):
-            for i, one in enumerate(signals.astype(np.float32)[:, None]):
-                x, beside, q = one[..., :3], one[..., 3:6], one[0, 0, :1, 6] / PEAK
-                if key:
-                    x, beside, q = beside, None, np.array([(i + 0.5) / len(signals)], np.float32)
-                _, y = (pictures if key else model).coded(x, q, prediction=beside)
+            own, given = (pictures, signals[..., 3:6]) if key else (model, signals)
+            for x, q, beside in _each(own, given):
+                _, y = own.coded(x, q, prediction=beside)
                 yield np.rint(y[0].numpy() * 2.0**integer_synthesis.LATENT_BITS), (
-                    None if key else one[0, ..., 3:6].astype(np.uint8))
+                    None if beside is None else np.asarray(beside)[0].astype(np.uint8))
         found = {"synthesis": integer_synthesis.forms(params, samples(False)),
                  "key_synthesis": integer_synthesis.forms(base.params, samples(True))}
     return {f"{name}/forms": np.array(forms, np.int32) for name, forms in found.items()}
@@ -215,12 +240,21 @@ def per_sample(model: Autoencoder) -> tuple[float, float]:
 
 
 def _exact(model: Autoencoder, grid: list[int]) -> float:
-    """Products of h_s and the context networks for a grid of latents."""
+    """Products of h_s and the other exact networks for a grid of latents."""
     c = model.config
     hyper_grid = [n // side for n, side in zip(grid, c.hyper_cell)]
-    total = _count(model.hyper_synthesis, [1, *hyper_grid, c.hyper_latents])
+
+    def seen(network, layer: int) -> list[int]:
+        return [1, *grid, network.kernels[layer].shape[-2]]
+    total = _count(model.hyper_synthesis.hidden, [1, *hyper_grid, c.hyper_latents])
+    total += _count(model.hyper_synthesis.output, seen(model.hyper_synthesis, -1))
+    if c.prediction:
+        total += _count(model.prediction, seen(model.prediction, 0))
+        total += _count(model.hyper_prediction, [
+            1, *hyper_grid, model.hyper_prediction.kernels[0].shape[-2]])
+        total += math.prod(grid) * math.prod(c.cell) * c.samples * c.steps[-1].known
     for step, network in zip(c.steps[1:], model.contexts):
-        cost = _count(network, [1, *grid, network.kernels[0].shape[-2]])
+        cost = _count(network, seen(network, 0))
         total += cost / 2**c.rank if step.cell else cost
     return total
 

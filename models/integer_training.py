@@ -101,8 +101,9 @@ class TrainedIntegerNetwork(tf.Module):
     def __call__(self, x):
         return self.output(self.hidden(x))
 
-    def begin_as(self, network: IntegerNetwork) -> None:
-        """Takes weights that make this very network."""
+    def begin_as(self, network: IntegerNetwork, at: int = 0) -> None:
+        """Takes weights that make this very network; inputs that it lacks, from `at` on, begin as
+        without effect."""
         for i, layer in enumerate(network.layers):
             bits_in, bits_out = self.inputs[i][1], 0 if self._is_last(i) else HIDDEN_BITS
             unit = 2.0**(layer.shift - bits_in + bits_out)
@@ -110,8 +111,14 @@ class TrainedIntegerNetwork(tf.Module):
             kernel = layer.kernel / unit
             if self._is_last(i):
                 kernel, bias = kernel / self.scale, (bias - self.offset) / self.scale
+            more = self.kernels[i].shape[-2] - kernel.shape[-2]
+            kernel = np.insert(kernel, more * [at], 0, -2)
             self.kernels[i].assign(kernel.astype(np.float32))
             self.biases[i].assign(bias.astype(np.float32))
+
+    def begin_at(self, outputs: np.ndarray) -> None:
+        """Begins with these outputs [C], whatever the inputs are, if the last kernel is 0."""
+        self.biases[-1].assign(((outputs - self.offset) / self.scale).astype(np.float32))
 
     def export(self) -> IntegerNetwork:
         """The integer network; raises ValueError if a sum could leave float32's exact range."""
@@ -123,14 +130,14 @@ class TrainedIntegerNetwork(tf.Module):
         return IntegerNetwork(tuple(out))
 
 
-def hyper_synthesis(rank: int, channels: int, scale: np.ndarray, offset: np.ndarray
-                    ) -> TrainedIntegerNetwork:
-    """h_s: z [B, *grid, N] -> [B, *4 grid, outputs], from N features on the way.
+def hyper_synthesis(rank: int, channels: int, scale: np.ndarray, offset: np.ndarray,
+                    others: int = 0) -> TrainedIntegerNetwork:
+    """h_s: z [B, *grid, N] -> [B, *4 grid, outputs], from N features on the way, and others.
 
     The first layer is 1x1, shy of padding at 1/64 scale, where most of a small picture is border.
     """
     n, wide = channels, 2**rank * channels
-    shapes = [(1, n, wide, 2), (3, n, wide, 2), (1, n, len(scale), 1)]
+    shapes = [(1, n, wide, 2), (3, n, wide, 2), (1, n + others, len(scale), 1)]
     return TrainedIntegerNetwork("hyper_synthesis", rank, shapes, 127, 0, scale, offset)
 
 
@@ -144,6 +151,24 @@ def context(name: str, rank: int, features: int, known: int, hidden: int, scale:
     shapes = [(3, features + known, hidden, 1), (1, hidden, len(scale), 1)]
     network = TrainedIntegerNetwork(name, rank, shapes, HIDDEN_MAX, HIDDEN_BITS, scale,
                                     np.zeros(len(scale)))
+    network.kernels[-1].assign(tf.zeros_like(network.kernels[-1]))
+    return network
+
+
+def prediction(rank: int, inputs: int, hidden: int, features: int) -> TrainedIntegerNetwork:
+    """What is known of a prediction [B, *grid, inputs] -> features beside those of h_s, in 1/32."""
+    shapes = [(1, inputs, hidden, 1), (3, hidden, hidden, 1), (1, hidden, features, 1)]
+    scale = np.full(features, 2.0**HIDDEN_BITS)
+    return TrainedIntegerNetwork("prediction", rank, shapes, HIDDEN_MAX, HIDDEN_BITS, scale,
+                                 0 * scale)
+
+
+def hyper_prediction(rank: int, features: int, hidden: int, scale: np.ndarray, offset: np.ndarray
+                     ) -> TrainedIntegerNetwork:
+    """Features of a prediction [B, *hyper grid, features] -> indexes and means of hyper-latents."""
+    shapes = [(1, features, hidden, 1), (3, hidden, hidden, 1), (1, hidden, len(scale), 1)]
+    network = TrainedIntegerNetwork("hyper_prediction", rank, shapes, HIDDEN_MAX, HIDDEN_BITS,
+                                    scale, offset)
     network.kernels[-1].assign(tf.zeros_like(network.kernels[-1]))
     return network
 

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import product
 
 import numpy as np
 
-from codec.models.rules import SCALES, log_scale
+from codec.models.rules import HYPER_PARTS, HYPER_SCALES, SCALES, log_scale
 
 TOTAL = 2**24
 LOGISTIC = np.sqrt(3) / np.pi   # the parameter of a logistic of standard deviation 1
@@ -64,10 +65,44 @@ class Tables:
         >>> t.bits(np.array([-1, 0, 7]), np.array([0, 0, 0])).round(3).tolist()
         [2.0, 1.0, 24.0]
         """
-        costs, starts, lengths = self._costs
+        return self._costs[0][self.flat(index, symbols)]
+
+    def flat(self, index: np.ndarray, symbols: np.ndarray) -> np.ndarray:
+        """Which entries symbols are, rows joined; what is beyond a row is its escape."""
+        _, starts, lengths = self._costs
         escape = lengths[index] - 1
         at = symbols - self.offsets[index]
-        return costs[starts[index] + np.where((at < 0) | (at > escape), escape, at)]
+        return starts[index] + np.where((at < 0) | (at > escape), escape, at)
+
+    def observed(self, counts: np.ndarray, weight: float) -> Tables:
+        """Tables of how often each entry, rows joined, was seen, or the one as far from a row's
+        middle on its other side: as if each row itself had been seen `weight` times before.
+
+        >>> t = Tables.from_probabilities([np.array([0.25, 0.5, 0.25])], [-1])
+        >>> (t.observed(np.array([0, 6, 2, 0]), 8.0).frequencies[0] / TOTAL).round(4).tolist()
+        [0.1875, 0.625, 0.1875, 0.0]
+        """
+        _, starts, _ = self._costs
+        rows = []
+        for row, seen in zip(self.frequencies, np.split(counts, starts[1:])):
+            both = (seen[:-1] + seen[-2::-1]) / 2
+            rows.append((both + weight * row[:-1] / TOTAL) / (both.sum() + weight))
+        return Tables.from_probabilities(rows, self.offsets)
+
+    def moments(self) -> tuple[np.ndarray, np.ndarray]:
+        """Mean and standard deviation of what each codes without escapes.
+
+        >>> t = Tables.from_probabilities([np.array([0.5, 0.0, 0.5])], [7])
+        >>> [round(float(number[0]), 4) for number in t.moments()]
+        [8.0, 1.0]
+        """
+        pairs = []
+        for row, offset in zip(self.frequencies, self.offsets):
+            values, share = offset + np.arange(len(row) - 1), row[:-1] / row[:-1].sum()
+            mean = (values * share).sum()
+            pairs.append((mean, np.sqrt(((values - mean)**2 * share).sum())))
+        mean, deviation = np.array(pairs).T
+        return mean, deviation
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Everything by name, for storage; `from_arrays` is the inverse."""
@@ -81,22 +116,29 @@ class Tables:
         return cls(tuple(rows), arrays["offsets"])
 
 
-def logistic_tables() -> Tables:
-    """One table for each scale index: a zero-mean logistic integrated over unit intervals.
+def logistic_tables(scales: int = SCALES, parts: int = 1, beyond: int = 128) -> Tables:
+    """One table for each scale index, and each of so many parts of 1 that a mean may be at: a
+    logistic integrated over unit intervals.
 
     Latents under a hyperprior have a sharper peak and heavier tails than the Gaussian of Balle et
-    al. (2018). Rows reach ten standard deviations and 128 more each way, so that outliers of a
-    confident scale cost the 24 bits of a frequency of 1, as in training; beyond that, the escape.
+    al. (2018). Rows reach ten standard deviations and 128, `beyond`, more each way, so that
+    outliers of a confident scale cost the 24 bits of a frequency of 1, as in training; beyond that,
+    the escape.
     """
     from scipy.special import expit
     rows, offsets = [], []
-    for scale in np.exp(log_scale(np.arange(SCALES))):
-        reach = int(np.ceil(10 * scale)) + 128
-        distance = np.abs(np.arange(-reach, reach + 1))
+    for scale, mean in product(np.exp(log_scale(np.arange(scales))), np.arange(parts) / parts):
+        reach = int(np.ceil(10 * scale)) + beyond
+        distance = np.abs(np.arange(-reach, reach + 1) - mean)
         rows.append(expit((0.5 - distance) / (LOGISTIC * scale))
                     - expit((-0.5 - distance) / (LOGISTIC * scale)))
         offsets.append(-reach)
     return Tables.from_probabilities(rows, offsets)
+
+
+def hyper_tables() -> Tables:
+    """Those of hyper-latents whose distributions a network gives."""
+    return logistic_tables(HYPER_SCALES, HYPER_PARTS, 32)
 
 
 def factorized_tables(prior, reach: int = 2048) -> Tables:

@@ -6,7 +6,10 @@ from __future__ import annotations
 
 import numpy as np
 
+OCTAVE = 16             # parts of one, of `octaves`
+BASIS = 1024            # what whole numbers of a linear path are of
 SCALES = 64
+HYPER_SCALES, HYPER_PARTS = 48, 4       # of hyper-latents, and what their means are in
 SCALE_MIN, SCALE_MAX = 0.065, 256.0      # standard deviations
 
 
@@ -17,6 +20,15 @@ def log_scale(index):
     [0.065, 256.0]
     """
     return np.log(SCALE_MIN) + index * (np.log(SCALE_MAX / SCALE_MIN) / (SCALES - 1))
+
+
+def index_of(deviation):
+    """The scale index, not rounded, of a standard deviation: the inverse of `log_scale`.
+
+    >>> round(float(index_of(256.0)), 4)
+    63.0
+    """
+    return np.log(deviation / SCALE_MIN) / (np.log(SCALE_MAX / SCALE_MIN) / (SCALES - 1))
 
 
 def gain(table, q, xp=np):
@@ -99,3 +111,24 @@ def compand(latents, xp=np, divide=np.floor_divide):
     size = xp.abs(latents)
     out = xp.minimum(size, 64) + divide(within(64, 256), 8) + divide(within(320, 1984), 64)
     return xp.sign(latents) * out
+
+
+def _bits(whole: np.ndarray) -> np.ndarray:
+    """Those of a float32, as int32."""
+    return whole.astype(np.float32).view(np.int32)
+
+
+def octaves(samples, linear, xp=np, bits=_bits):
+    """How large the latents of samples are on the linear path: in sixteenths of octaves above 1/8
+    of a level, whole numbers, linear between octaves.
+
+    samples [..., cell * C]: whole numbers within -128..127, in float32; linear [cell * C, M]:
+    weights as float16 has them. No sum reaches 2**24: it is the same on every machine. bits: those
+    of whole numbers as float32, in int32.
+
+    >>> octaves(np.float32([[0, 0], [1, 0], [1, 64]]), np.float32([[1], [1]])).ravel().tolist()
+    [0, 50, 144]
+    """
+    sums = xp.abs(xp.matmul(samples, xp.floor(linear * BASIS + 0.5)))
+    whole = 1 + xp.floor(sums / (BASIS // 8))
+    return bits(whole) // (2**23 // OCTAVE) - 127 * OCTAVE

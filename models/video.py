@@ -7,7 +7,9 @@ those of pictures; synthesis sees the prediction too, which tells where edges an
 from __future__ import annotations
 
 import tensorflow as tf
+import tensorflow.experimental.numpy as tnp
 
+from codec.models import rules
 from codec.models.config import Config
 from codec.models.learning import Learning, of_layers
 from codec.models.picture import NETWORK_GAIN, HyperAnalysis, PhotoAnalysis, PhotoSynthesis
@@ -24,6 +26,13 @@ def transforms(config: Config):
 
 class FixedAnalysis(PhotoAnalysis):
     """g_a of pictures as it is: encoders and decoders share it with the model of key pictures."""
+
+    def octaves(self, prediction, count: int):
+        """How large so many latents of predictions [B, H, W, 3] in 0..255 are, [B, H/16, W/16,
+        count]: see `rules.octaves`."""
+        blocks = tf.nn.space_to_depth(prediction - 128.0, 16)
+        return tf.cast(rules.octaves(blocks, self.linear[:, :count], tnp,
+                                     lambda whole: tf.bitcast(whole, tf.int32)), tf.float32)
 
     def learning(self) -> dict[str, Learning]:
         return {name: how._replace(fixed=True) for name, how in super().learning().items()}

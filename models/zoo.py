@@ -35,7 +35,7 @@ from safetensors.numpy import load
 
 from codec.models import rules
 from codec.models.coding import Coding
-from codec.models.config import SAMPLE_STEP, Config, position
+from codec.models.config import SAMPLE_STEP, Config, level, position
 from codec.models.errors import CodecError
 from codec.models.exact import Predictor
 from codec.models.integer import space_to_depth
@@ -194,6 +194,17 @@ class InstalledModel:
     def lmbda(self, quality: float) -> float:
         """Bits a pixel for a squared error, at a quality in 1..100."""
         return float(self.config.quality_lambda(position(quality)))
+
+    def seen(self, prediction: np.ndarray, quality: float) -> np.ndarray | None:
+        """The features of a prediction [*grid * cell, C], at a quality in 1..100, that entropy
+        networks see: int32 [*grid, C]; None where they see none."""
+        if self.coding.prediction is None:
+            return None
+        blocks = space_to_depth(prediction, self.config.cell).astype(np.float32) - 128
+        linear = self.params["analysis/linear"][:, :self.config.steps[-1].known]
+        octaves = rules.octaves(blocks, linear.astype(np.float32))
+        own = np.full_like(octaves[..., :1], level(quality))
+        return self.coding.prediction(np.concatenate([octaves, own], -1))
 
     def chooser(self, quality: float) -> Callable[[np.ndarray, np.ndarray, slice], np.ndarray]:
         """How an encoder chooses symbols: choose(value [..., C], index of tables [..., C], channels

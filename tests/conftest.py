@@ -37,6 +37,7 @@ def small_models(tensorflow, tmp_path_factory):
     for name in ("photo", "factorized", "hyperprior", "mean-scale"):
         config = configuration(name).MODEL
         channels = (16, 16) if config.family == "photo" else (16,)
+        tensorflow.keras.utils.set_random_seed(1)
         model = Autoencoder(replace(config, channels=channels, latents=24, hyper_latents=12,
                                     slices=(4, 6, 14) if config.slices else ()))
         for network in getattr(model, "contexts", ()):      # untrained, they correct nothing

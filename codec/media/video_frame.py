@@ -7,6 +7,8 @@ prediction and, but for no bytes at all, the decoded residual picture less 128.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from codec import latents, lossless_webp, windows
@@ -25,6 +27,14 @@ LATENTS_FROM = 1 / 64           # bytes a pixel that a patch takes from which on
 WINDOW = 48                     # cells a window of the transforms spans, each way
 
 
+class Decoded(NamedTuple):
+    """A frame uint8 [H, W, 3], and its symbols: those of its latents int32 [*grid, M], none if it
+    has no bytes, or, where it is drawn, its samples."""
+
+    pixels: np.ndarray
+    symbols: np.ndarray
+
+
 def encode_key(pixels: np.ndarray, quality: float, engine: Engine, crc: int, frames: int
                ) -> tuple[bytes, np.ndarray]:
     """A key picture uint8 [H, W, 3], the first of so many frames -> its bytes, and what a decoder
@@ -40,23 +50,16 @@ def encode_key(pixels: np.ndarray, quality: float, engine: Engine, crc: int, fra
 
 
 def decode_key(data: bytes, shape: tuple[int, ...], quality: float, model: InstalledModel,
-               crc: int) -> np.ndarray:
+               crc: int) -> Decoded:
     """The key picture uint8 [H, W, 3] of its bytes.
 
     Raises:
         CodecError: if they do not decode to what was written.
     """
     if _kind(data) == DRAWN:
-        return lossless_webp.unpacked(data[1:], shape[:2], 3)
+        pixels = lossless_webp.unpacked(data[1:], shape[:2], 3)
+        return Decoded(pixels, pixels)
     return _decoded(data[1:], None, shape, quality, model, crc)
-
-
-def key_symbols(data: bytes, shape: tuple[int, ...], model: InstalledModel, crc: int
-                ) -> np.ndarray:
-    """Of a key picture as of others, or its samples if it is drawn."""
-    if _kind(data) == DRAWN:
-        return lossless_webp.unpacked(data[1:], shape, 3)
-    return symbols(data[1:], shape, of_keys(model), crc)
 
 
 def encode_drawn(pixels: np.ndarray, prediction: np.ndarray, quality: float, engine: Engine,
@@ -73,21 +76,12 @@ def encode_drawn(pixels: np.ndarray, prediction: np.ndarray, quality: float, eng
 
 
 def decode_drawn(data: bytes, prediction: np.ndarray, quality: float, model: InstalledModel,
-                 crc: int) -> np.ndarray:
+                 crc: int) -> Decoded:
     """As `decode`, of such a frame."""
-    if not data:
-        return prediction
-    if _kind(data) == DRAWN:
-        return video_drawn.patched(data[1:], prediction)
-    return decode(data[1:], prediction, quality, model, crc)
-
-
-def drawn_symbols(data: bytes, shape: tuple[int, ...], model: InstalledModel, crc: int
-                  ) -> np.ndarray:
-    """As `symbols`, of such a frame: the samples of its patch, if it has one."""
     if data and _kind(data) == DRAWN:
-        return lossless_webp.unpacked(data[1:], shape, 4)
-    return symbols(data[1:], shape, model, crc)
+        pixels = video_drawn.patched(data[1:], prediction)
+        return Decoded(pixels, pixels)
+    return decode(data[1:], prediction, quality, model, crc)
 
 
 def is_drawn(data: bytes) -> bool:
@@ -126,11 +120,12 @@ def encode(pixels: np.ndarray, prediction: np.ndarray | None, quality: float, en
     y = _run(own, "analysis", padded, grid, cell) * gain
     coarse = windows.cells(grid, model.config.hyper_cell)
     z = np.rint(_run(own, "hyper_analysis", y, coarse, model.config.hyper_cell)).astype(np.int32)
-    first = latents.coded(y, z, model.coding, choose)
+    seen = _seen(prediction, grid, quality, model)
+    first = latents.coded(y, z, model.coding, choose, seen)
     shown = _shown(first, prediction, pixels.shape, quality, engine.model)
     error = pixels.astype(np.int16) - shown
     y += model.correction(_padded(error, grid, cell, "constant"), y - first, quality)
-    data, decoded = latents.pack(y, z, model.coding, choose, crc)
+    data, decoded = latents.pack(y, z, model.coding, choose, crc, seen)
     shown = _shown(decoded, prediction, pixels.shape, quality, engine.model)
     if prediction is not None:
         gained = squared(pixels, prediction) - squared(pixels, shown)
@@ -140,20 +135,15 @@ def encode(pixels: np.ndarray, prediction: np.ndarray | None, quality: float, en
 
 
 def decode(data: bytes, prediction: np.ndarray, quality: float, model: InstalledModel, crc: int
-           ) -> np.ndarray:
+           ) -> Decoded:
     """The frame uint8 [H, W, 3] of its bytes.
 
     Raises:
         CodecError: if they do not decode to what was written.
     """
-    return _decoded(data, prediction, prediction.shape, quality, model, crc) if data else prediction
-
-
-def symbols(data: bytes, shape: tuple[int, ...], model: InstalledModel, crc: int) -> np.ndarray:
-    """The latents' symbols int32 [*grid, M] in the bytes of a frame; none in no bytes."""
     if not data:
-        return np.zeros([0], np.int32)
-    return latents.unpack(data, windows.cells(shape, model.config.cell), model.coding, crc)[0]
+        return Decoded(prediction, np.zeros([0], np.int32))
+    return _decoded(data, prediction, prediction.shape, quality, model, crc)
 
 
 def residual(pixels: np.ndarray, prediction: np.ndarray) -> np.ndarray:
@@ -168,12 +158,20 @@ def _padded(samples: np.ndarray, grid: tuple[int, ...], cell: tuple[int, ...], m
     return np.pad(samples, [*pads, (0, 0)], mode=mode)      # type: ignore[call-overload]
 
 
+def _seen(prediction: np.ndarray | None, grid: tuple[int, ...], quality: float,
+          model: InstalledModel) -> np.ndarray | None:
+    """What entropy networks see of a prediction."""
+    return None if prediction is None else (
+        model.seen(_padded(prediction, grid, model.config.cell), quality))
+
+
 def _decoded(data: bytes, prediction: np.ndarray | None, shape: tuple[int, ...], quality: float,
-             model: InstalledModel, crc: int) -> np.ndarray:
+             model: InstalledModel, crc: int) -> Decoded:
     own = of_keys(model) if prediction is None else model
     grid = windows.cells(shape[:2], own.config.cell)
-    symbols, mean = latents.unpack(data, grid, own.coding, crc)
-    return _shown(symbols + mean, prediction, shape, quality, model)
+    symbols, mean = latents.unpack(data, grid, own.coding, crc,
+                                   _seen(prediction, grid, quality, own))
+    return Decoded(_shown(symbols + mean, prediction, shape, quality, model), symbols)
 
 
 def _shown(decoded: np.ndarray, prediction: np.ndarray | None, shape: tuple[int, ...],

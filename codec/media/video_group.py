@@ -217,8 +217,10 @@ def _write_motion(coder: Coder, motion: Motion) -> None:
 # ---- decode
 
 def decode(data: bytes, count: int, shape: tuple[int, ...], engine: Engine, crc: int,
-           wanted: range | None = None) -> Iterator[np.ndarray]:
-    """The frames of a group of so many, each uint8 [H, W, 3]: those that are wanted, or all.
+           wanted: range | None = None, tell: Callable[[int, np.ndarray], None] | None = None
+           ) -> Iterator[np.ndarray]:
+    """The frames of a group of so many, each uint8 [H, W, 3]: those that are wanted, or all. tell:
+    is told the symbols of each frame (see `video_frame.Decoded`) by its number.
 
     Raises:
         CodecError: if they do not decode to what was written.
@@ -228,14 +230,18 @@ def decode(data: bytes, count: int, shape: tuple[int, ...], engine: Engine, crc:
     places = {place.frame: place for place in chain(*waves)}
     by_frame, drawn = dict(zip(places, payloads)), video_frame.is_drawn(payloads[0])
     fields = _read_motions(motions, places.values(), shape, drawn)
+    decode = video_frame.decode_drawn if drawn else video_frame.decode
 
     def frame(number: int, *found: np.ndarray) -> np.ndarray:
         own, start = plan.quality_of(places[number]), _start(places[number], crc)
-        if not found:
-            return video_frame.decode_key(by_frame[number], shape, own, engine.model, start)
-        prediction = predict(list(found), *fields[number], drawn)
-        decode = video_frame.decode_drawn if drawn else video_frame.decode
-        return decode(by_frame[number], prediction, own, engine.model, start)
+        if found:
+            prediction = predict(list(found), *fields[number], drawn)
+            decoded = decode(by_frame[number], prediction, own, engine.model, start)
+        else:
+            decoded = video_frame.decode_key(by_frame[number], shape, own, engine.model, start)
+        if tell:
+            tell(number, decoded.symbols)
+        return decoded.pixels
 
     wanted = wanted or range(count)
     with parallel.by_need(frame, _needs(waves, wanted), engine.threads) as result:
@@ -244,19 +250,21 @@ def decode(data: bytes, count: int, shape: tuple[int, ...], engine: Engine, crc:
 
 
 def digest(groups: Iterable[tuple[bytes, range, int]], header: Header, engine: Engine) -> dict:
-    """{"symbols": how many latents, or samples of what is drawn, "sha256": of all of them as
-    little-endian int32, in the order of coding}. groups: the bytes of each, its frames, and what
-    its digests go on from."""
+    """{"symbols": how many latents, or samples of what is drawn, "sha256": of the SHA-256 of each
+    frame's as little-endian int32}. groups: the bytes of each, its frames, and what its digests go
+    on from."""
     sha256, count = hashlib.sha256(), 0
     for data, frames, crc in groups:
-        plan, _, payloads = _apart(data, len(frames), crc)
-        for place, payload in zip(chain(*plan.order(len(frames))), payloads):
-            find = video_frame.key_symbols if not place.references else (
-                video_frame.drawn_symbols if video_frame.is_drawn(payloads[0]) else
-                video_frame.symbols)
-            symbols = find(payload, header.shape[1:], engine.model, _start(place, crc))
-            sha256.update(np.ascontiguousarray(symbols, "<i4").data)
-            count += symbols.size
+        found: dict[int, tuple[int, bytes]] = {}
+
+        def tell(number: int, symbols: np.ndarray, found=found) -> None:
+            blob = np.ascontiguousarray(symbols, "<i4").data
+            found[number] = symbols.size, hashlib.sha256(blob).digest()
+        for _ in decode(data, len(frames), header.shape[1:], engine, crc, tell=tell):
+            pass
+        for number in range(len(frames)):
+            count += found[number][0]
+            sha256.update(found[number][1])
     return {"symbols": count, "sha256": sha256.hexdigest()}
 
 

@@ -12,6 +12,7 @@ from codec import engines, parallel
 from codec.media import video_group
 from codec.media.video_value import Clip
 from codec.models import zoo
+from codec.models.config import level
 
 QUALITIES = 10.0, 95.0      # of key pictures
 TIMES = 2                   # that frames are coded
@@ -29,8 +30,8 @@ def learned(clip: Clip, model: str) -> list[np.ndarray]:
     engine, out = _engine(model), []
 
     def take(residual: np.ndarray, prediction: np.ndarray, quality: float) -> None:
-        level = np.full([*residual.shape[:2], 1], round((quality - 1) / 99 * 255), np.uint8)
-        out.append(np.concatenate([residual, prediction, level], -1))
+        own = np.full([*residual.shape[:2], 1], level(quality), np.uint8)
+        out.append(np.concatenate([residual, prediction, own], -1))
     group: list[np.ndarray] = []
     for number, frame in enumerate(clip):
         group.append(frame)

@@ -13,8 +13,8 @@ import numpy as np
 import tensorflow as tf
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
+from codec.models import rules
 from codec.models.autoencoder import Autoencoder, uniform
-from codec.models.config import PEAK
 from codec.models.training import data
 from codec.models.training.optimizer import Optimizer
 from codec.models.zoo import InstalledModel
@@ -28,7 +28,7 @@ WARM_UP = 0.02              # share of the schedule
 FLOOR = 0.02                # of the learning rate, at the end
 START_RATE = 0.35           # of both learning rates, where weights are already trained
 MAX_BAD_STEPS = 100
-RATE_CROPS, TOLD_CROPS = 16, 96
+RATE_CROPS, TOLD_CROPS = 16, 384
 
 
 class Trainer(tf.Module):
@@ -56,7 +56,7 @@ class Trainer(tf.Module):
         signals = tf.cast(signals, tf.float32)
         batch = signals.shape[0]            # each sample has a share of the qualities to itself
         share = (tf.range(batch, dtype=tf.float32) + uniform([batch], key + [0, 2])) / batch
-        signals, q, prediction = parts(self.model, signals, quality_at(share))
+        signals, q, prediction = self.model.parts(signals, quality_at(share))
         with tf.GradientTape() as tape:
             bpp, shown = self.model(signals, q, key + [0, 3], prediction)
             mse = squared_error(signals, shown)
@@ -67,16 +67,6 @@ class Trainer(tf.Module):
         gradients = dict(zip(weights, tape.gradient(loss, list(weights.values()))))
         norm = self.optimizer.apply(gradients, step, rate, keep)
         return tf.stack([loss, tf.reduce_mean(bpp), tf.reduce_mean(mse), norm])
-
-
-def parts(model: Autoencoder, signals, q):
-    """Signals, their qualities q [B] in 0..1, and their predictions, or None. Those of a model that
-    sees predictions [B, *spatial, 2 C + 1] have them beside, and last, in 0..255, their quality."""
-    if not model.sees_prediction:
-        return signals, q, None
-    samples = model.config.samples
-    q = tf.reshape(signals, [tf.shape(signals)[0], -1])[:, -1] / PEAK
-    return signals[..., :samples], q, signals[..., samples:-1]
 
 
 def squared_error(a, b):
@@ -223,9 +213,14 @@ def begin_with(optimizer: Optimizer, start: InstalledModel) -> None:
         raise ValueError(f"model {start.name!r} has no weights that fit this configuration")
     for n in fitting:
         optimizer.all[n].assign(start.params[n].astype(np.float32))
-    if start.info.get("base"):              # of its exact networks only integers are there
-        for name, network in optimizer.exact.items():
-            network.begin_as(start.coding.exact[name])
+    lacking = {n.partition("/")[0] for n in optimizer.all if n not in fitting}
+    if optimizer.config.codes_like(start.config):       # of some only integers are there
+        for name in lacking & optimizer.exact.keys() & start.coding.exact.keys():
+            optimizer.exact[name].begin_as(start.coding.exact[name], start.config.hyper_latents)
+        hyper = optimizer.exact.get("hyper_prediction")
+        if hyper and start.coding.hyper_latents and not start.coding.hyper_prediction:
+            mean, deviation = start.coding.hyper_latents.moments()
+            hyper.begin_at(np.concatenate([rules.index_of(deviation), rules.HYPER_PARTS * mean]))
     for n, average in optimizer.average.items():
         average.assign(optimizer.all[n])
 
@@ -269,7 +264,7 @@ class Log:
 
 def rate_range(model: Autoencoder, signals) -> list[float]:
     """Estimated bits per pixel of signals [B, *spatial, C] at quality 1 and 100."""
-    signals, _, prediction = parts(model, tf.cast(signals, tf.float32), None)
+    signals, _, prediction = model.parts(tf.cast(signals, tf.float32), None)
     ends = [model(signals, tf.fill([len(signals)], q), None, prediction)[0] for q in (0.0, 1.0)]
     return [round(float(tf.reduce_mean(bpp)), 3) for bpp in ends]
 

@@ -66,7 +66,7 @@ class Optimizer(tf.Module):
         self.rates = adam, muon
         self.learning = {n: how._replace(muon=how.muon and muon > 0)
                          for n, how in model.learning().items()}
-        self.all, self.exact = model.weights(), model.exact
+        self.config, self.all, self.exact = model.config, model.weights(), model.exact
         self.weights = {n: v for n, v in self.all.items() if not self.learning[n].fixed}
         zeros = {n: tf.zeros_like(v) for n, v in self.weights.items()}
         self.first = {n: tf.Variable(z, trainable=False) for n, z in zeros.items()}

@@ -21,5 +21,5 @@ from codec.models.config import Config
 MEDIUM = "video"
 BASE = "photo"
 MODEL = Config("video", family="video", slices=(16, 48, 96, 224), quarters=True, rdoq=0.5,
-               feedback=0.7)
+               feedback=0.7, prediction=64)
 TRAINING = dict(minutes=90, batch=4, patch=192, adam=1.6e-3, muon=2e-3, ema=0.999)
