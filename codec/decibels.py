@@ -18,5 +18,13 @@ def psnr(a: np.ndarray | Bands, b: np.ndarray | Bands) -> float:
     rows = max(1, _AT_ONCE * len(a) // a.size)
     error = sum(np.sum((a[i:i + rows].astype(np.float32) - b[i:i + rows].astype(np.float32)) ** 2,
                        dtype=np.float64) for i in range(0, len(a), rows)) / a.size
-    return float("inf") if error == 0 else float(
-        20 * np.log10(np.iinfo(a.dtype).max) - 10 * np.log10(error))
+    return of_error(error, np.iinfo(a.dtype).max)
+
+
+def of_error(error: float, peak: int = 255) -> float:
+    """The same of a mean squared error.
+
+    >>> round(of_error(1.0), 2), of_error(0.0)
+    (48.13, inf)
+    """
+    return float(20 * np.log10(peak) - 10 * np.log10(error)) if error else float("inf")

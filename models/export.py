@@ -17,7 +17,7 @@ from safetensors.numpy import save
 
 from codec.models import integer_synthesis, priors, zoo
 from codec.models.autoencoder import FAMILIES, Autoencoder, build
-from codec.models.config import PEAK, Step
+from codec.models.config import Step
 from codec.models.layers import SignalConv1D, SignalConv2D, SignalConv3D
 
 FORM_SIGNALS = 96       # that tell how large numbers get

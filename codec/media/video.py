@@ -22,7 +22,7 @@ from PIL import Image
 
 from codec import bitstream, files, rate_control
 from codec.bitstream import Header, Section, inflated, read_varint, varint
-from codec.decibels import psnr
+from codec.decibels import of_error, psnr
 from codec.engines import Engine
 from codec.media.video_file import (
     MOST_FRAMES,
@@ -77,11 +77,12 @@ def compress(clip: Clip, target: rate_control.Target, engine: Engine,
         yield from [Section(bitstream.HEADER, header.pack()), *head]
         start = 0
         for frames in groups(clip):
-            data, shown = _groups().encode(frames, header.quality, engine, _crc(header, start))
+            data, errors = _groups().encode(frames, header.quality, engine, _crc(header, start))
             if lost is not None:
-                lost += [min(psnr(a, b), 100.0) for a, b in zip(frames, shown)]
+                lost += [min(of_error(error / frames[0][..., 0].size), 100.0) for error in errors]
             yield Section(bitstream.GROUP, varint(len(frames)) + data)
             start += len(frames)
+            frames.clear()              # not in memory while the next ones are gathered
 
     @lru_cache(maxsize=1)               # a search ends on the file it wants
     def attempt(quality: float) -> tuple[list[Section], float]:

@@ -111,18 +111,21 @@ class Plan(NamedTuple):
 # ---- encode
 
 class _Coded(NamedTuple):
-    """A frame: what it takes, what a decoder shows, and its motion."""
+    """A frame: what it takes, its squared error, its motion, and what a decoder shows, if others
+    need that."""
 
     payload: bytes
-    shown: np.ndarray
-    motion: Motion | None = None
+    error: float
+    motion: Motion | None
+    shown: np.ndarray | None
 
 
 def encode(frames: list[np.ndarray], quality: float, engine: Engine, crc: int,
-           tell: Tell | None = None) -> tuple[bytes, list[np.ndarray]]:
-    """Frames uint8 [H, W, 3] -> the bytes of a group, and the frames that a decoder shows. engine:
-    of residual pictures, its base of key pictures; crc: what digests go on from; tell: is told the
-    residual picture of every other frame, its prediction and quality, but of drawn groups."""
+           tell: Tell | None = None) -> tuple[bytes, list[float]]:
+    """Frames uint8 [H, W, 3] -> the bytes of a group, and the squared error of each frame, over its
+    pixels, mean of their samples. engine: of residual pictures, its base of key pictures; crc: what
+    digests go on from; tell: is told the residual picture of every other frame, its prediction and
+    quality, but of drawn groups."""
     encoder = _Encoder(frames, quality, engine, crc)
     plan, tried = encoder.planned()
     found = encoder.coded(plan, range(len(frames)), {} if tell else tried, tell)
@@ -131,7 +134,7 @@ def encode(frames: list[np.ndarray], quality: float, engine: Engine, crc: int,
              for part in (motions, *(coded.payload for coded in found.values()))]
     head = plan.pack()
     return head + _digest(head + motions, crc) + b"".join(parts), [
-        found[i].shown for i in range(len(frames))]
+        found[i].error for i in range(len(frames))]
 
 
 class _Encoder:
@@ -139,9 +142,9 @@ class _Encoder:
 
     def __init__(self, frames: list[np.ndarray], quality: float, engine: Engine, crc: int):
         self._frames, self._quality, self._engine, self._crc = frames, quality, engine, crc
-        self._seen = [video_search.seen(frame) for frame in frames]
-        [self._key] = parallel.in_order(lambda pixels: _Coded(*video_frame.encode_key(
-            pixels, quality, engine, _start(Place(0, [], 0), crc), len(frames))), frames[:1], 1)
+        [(payload, shown)] = parallel.in_order(lambda pixels: video_frame.encode_key(
+            pixels, quality, engine, _start(Place(0, [], 0), crc), len(frames)), frames[:1], 1)
+        self._key = _Coded(payload, squared(frames[0], shown), None, shown)
         self._drawn = video_frame.is_drawn(self._key.payload)
 
     def planned(self) -> tuple[Plan, dict[int, _Coded]]:
@@ -157,8 +160,7 @@ class _Encoder:
 
         def cost(found: dict[int, _Coded]) -> float:
             return 8 * len(_motions(found)) + sum(
-                8 * len(found[i].payload) + worth * squared(self._frames[i], found[i].shown)
-                for i in wanted)
+                8 * len(found[i].payload) + worth * found[i].error for i in wanted)
         tried = [(plan, self.coded(plan, wanted)) for plan in plans]
         return min(tried, key=lambda pair: cost(pair[1]))
 
@@ -169,9 +171,11 @@ class _Encoder:
         waves = plan.order(len(self._frames))
         places = {place.frame: place for place in chain(*waves)}
         needs = _needs(waves, wanted)
+        needed = set(chain(*(place.references for place in places.values())))
 
         def code(number: int, *found: _Coded) -> _Coded:
-            return (before or {}).get(number) or self._code(plan, places, number, found, tell)
+            coded = (before or {}).get(number) or self._code(plan, places, number, found, tell)
+            return coded if number in needed else coded._replace(shown=None)
         with parallel.by_need(code, needs, self._engine.threads) as result:
             return {number: result(number) for number in places if number in needs}
 
@@ -179,9 +183,10 @@ class _Encoder:
               found: tuple[_Coded, ...], tell: Tell | None) -> _Coded:
         if not found:
             return self._key
-        place, pixels, decoded = places[number], self._frames[number], [one.shown for one in found]
+        place, pixels = places[number], self._frames[number]
+        decoded = [one.shown for one in found if one.shown is not None]
         own, start = plan.quality_of(place), _start(place, self._crc)
-        seen, sources = self._seen[number], [self._seen[r] for r in place.references]
+        seen, *sources = (video_search.seen(self._frames[i]) for i in (number, *place.references))
         lmbda = self._engine.model.lmbda(own)
         if self._drawn:
             motion = video_search.search_drawn(pixels, seen, sources[0], decoded[0], lmbda)
@@ -194,7 +199,8 @@ class _Encoder:
         if tell and not self._drawn:
             tell(video_frame.residual(pixels, prediction), prediction, own)
         encode = video_frame.encode_drawn if self._drawn else video_frame.encode
-        return _Coded(*encode(pixels, prediction, own, self._engine, start), motion)
+        payload, shown = encode(pixels, prediction, own, self._engine, start)
+        return _Coded(payload, squared(pixels, shown), motion, shown)
 
 
 def _motions(found: dict[int, _Coded]) -> bytes:

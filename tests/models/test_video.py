@@ -168,8 +168,7 @@ def test_tables_are_of_symbols_as_they_occur(begun, base, tmp_path):
 
     def count(step, index, symbols):
         at = 0, *step.cells
-        np.add.at(counts, plain.flat(index.numpy()[at].astype(int), symbols.numpy()[at].astype(int)),
-                  1)
+        np.add.at(counts, plain.flat(*(v.numpy()[at].astype(int) for v in (index, symbols))), 1)
     for one in signals.astype(np.float32)[:, None]:
         x, q, beside = begun[0].parts(one, None)
         begun[0].coded(x, q, prediction=beside, tell=count)
