@@ -106,19 +106,20 @@ def _tables(model: Autoencoder, signals: np.ndarray | None) -> priors.Tables:
     counts: np.ndarray = np.zeros(sum(map(len, tables.frequencies)), np.int64)
 
     def count(step: Step, index, symbols) -> None:
-        at = 0, *step.cells
+        at = slice(None), *step.cells
         told = tables.flat(index.numpy()[at].astype(int), symbols.numpy()[at].astype(int))
         counts[:] += np.bincount(told.ravel(), minlength=len(counts))
-    for x, q, beside in _each(model, signals):
+    for x, q, beside in _batches(model, signals, 16):
         model.coded(x, q, prediction=beside, tell=count)
     return tables.observed(counts, KNOWN)
 
 
-def _each(model: Autoencoder, signals: np.ndarray):
-    """(x, q, prediction) of each, in a batch of its own: its quality where it has one, or else all
-    of them in turn."""
-    for i, one in enumerate(signals.astype(np.float32)[:, None]):
-        yield model.parts(one, np.array([(i + 0.5) / len(signals)], np.float32))
+def _batches(model: Autoencoder, signals: np.ndarray, size: int):
+    """(x, q, prediction) of so many signals at a time: their qualities where they have one, or else
+    all of them in turn."""
+    qualities = (np.arange(len(signals), dtype=np.float32) + 0.5) / len(signals)
+    for i in range(0, len(signals), size):
+        yield model.parts(signals[i:i + size].astype(np.float32), qualities[i:i + size])
 
 
 def _forms(model: Autoencoder, params: dict[str, np.ndarray], base: zoo.InstalledModel,
@@ -130,7 +131,7 @@ def _forms(model: Autoencoder, params: dict[str, np.ndarray], base: zoo.Installe
 
         def samples(key: bool):
             own, given = (pictures, signals[..., 3:6]) if key else (model, signals)
-            for x, q, beside in _each(own, given):
+            for x, q, beside in _batches(own, given, 1):
                 _, y = own.coded(x, q, prediction=beside)
                 yield np.rint(y[0].numpy() * 2.0**integer_synthesis.LATENT_BITS), (
                     None if beside is None else np.asarray(beside)[0].astype(np.uint8))
