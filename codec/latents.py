@@ -173,7 +173,8 @@ def unpack(data: bytes, shape: tuple[int, ...], coding: Coding, crc: int = 0,
     coarse = windows.cells(shape, coding.config.hyper_cell)
     if len(data) < 2:
         raise CodecError("cut short or damaged: a frame is missing", "damaged")
-    _check_length(data, coding.hyper_latents, math.prod(coarse))
+    if seen is None:                    # a table a channel
+        _check_length(data, coding.hyper_latents, math.prod(coarse))
     coder = entropy_coder.Decoder(data[2:], coding.latents)
     index, whole = coding.of_hyper_latents(coarse, seen)
     z = coder.next(index, coding.hyper_latents) + whole

@@ -45,6 +45,7 @@ if TYPE_CHECKING:
 
 WEIGHTS = Path(__file__).parent / "weights"
 SEARCH_VARIABLE = "CODEC_MODELS"        # more folders of models, separated as PATH is
+BAND = 8                    # rows of cells that are seen at once
 FILES = ("params.safetensors", "coding.safetensors")
 GRAPHS = "transforms.zip"
 
@@ -200,9 +201,11 @@ class InstalledModel:
         networks see: int32 [*grid, C]; None where they see none."""
         if self.coding.prediction is None:
             return None
-        blocks = space_to_depth(prediction, self.config.cell).astype(np.float32) - 128
-        linear = self.params["analysis/linear"][:, :self.config.steps[-1].known]
-        octaves = rules.octaves(blocks, linear.astype(np.float32))
+        linear = self.params["analysis/linear"][:, :self.config.steps[-1].known].astype(np.float32)
+        rows = BAND * self.config.cell[0]           # not all of it in float32 at once
+        octaves = np.concatenate([rules.octaves(space_to_depth(
+            prediction[i:i + rows], self.config.cell).astype(np.float32) - 128, linear)
+            for i in range(0, len(prediction), rows)])
         own = np.full_like(octaves[..., :1], level(quality))
         return self.coding.prediction(np.concatenate([octaves, own], -1))
 

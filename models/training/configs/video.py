@@ -12,6 +12,10 @@ frames of 256x256 pixels (models/weights/video/README.md lists them):
 2. On with the averages of 1., 20 minutes, 4,232 steps, with it.
 3. On with those of 2., 85 minutes, 8,672 steps, on all of them as clips are coded now, in groups of
    up to 17 frames. The rate fell as if for 120 minutes, from minute 64 on 2.5 times as fast.
+4. On with those of 3., 46 minutes, 2,250 steps, on all of them as clips are coded since blocks
+   overlap, once each, at qualities of 12 to 98.
+5. On with those of 4., 66 minutes, 7,656 steps, on the same, with networks that see the prediction.
+   Tables are of 406 crops, of what the weights of 3. leave.
 
 What was tried on the way is in models/weights/video/NOTES.md.
 """
