@@ -275,10 +275,12 @@ class Autoencoder(tf.Module):
 
 
 def build(config: Config, weights: dict[str, np.ndarray] | None = None) -> Autoencoder:
-    """The model of a configuration, untrained or with weights by name."""
+    """The model of a configuration, untrained or with weights by name; those of what is exact may
+    be missing."""
     model = Autoencoder(config)
+    exact = "prior", *model.exact
     for name, variable in model.weights().items():
-        if weights is not None:
+        if weights is not None and (name in weights or name.partition("/")[0] not in exact):
             variable.assign(weights[name].astype(np.float32))
     return model
 

@@ -111,8 +111,13 @@ class InstalledModel:
 
     @cached_property
     def params(self) -> dict[str, np.ndarray]:
-        """Weights by name, float16."""
-        return (self.base.params if self.base else {}) | load(self._blobs[0])
+        """Weights by name, float16; where there is a base, without those of what is exact."""
+        own = load(self._blobs[0])
+        if not self.base:
+            return own
+        exact = {"prior", *self.base.coding.exact}
+        return {name: value for name, value in self.base.params.items()
+                if name.partition("/")[0] not in exact} | own
 
     @cached_property
     def _arrays(self) -> dict[str, np.ndarray]:

@@ -220,7 +220,7 @@ def test_a_model_without_synthesis_in_integers_is_refused(base):
 
 def test_integers_are_a_beginning_too(begun, base, tmp_path):
     """Of exact networks no other weights are kept."""
-    made = export(begun[0], tmp_path / "video", base)
+    made = export(looking(begun[0]), tmp_path / "video", base)
     again = Autoencoder(made.config)
     loop.begin_with(Optimizer(again, 1e-3, 1e-3), made)
     for name, network in again.exact.items():
