@@ -141,13 +141,6 @@ def decode(unit: Unit, header: Header, coding: Coding, area: Box | None = None, 
     return decoder.rows(0, decoder.shape[0], area)
 
 
-def coded(y: np.ndarray, z: np.ndarray, coding: Coding, choose: Chooser,
-          seen: np.ndarray | None = None) -> np.ndarray:
-    """Latents [*grid, M], at their gain, as who unpacks them has them."""
-    symbols, mean = _quantise(y, z, windows.whole(y.shape[:-1]), coding, choose, seen=seen)
-    return symbols + mean
-
-
 def pack(y: np.ndarray, z: np.ndarray, coding: Coding, choose: Chooser, crc: int = 0,
          seen: np.ndarray | None = None) -> tuple[bytes, np.ndarray]:
     """Latents [*grid, M], at their gain, and their hyper-latents in one piece, as suits arrays of

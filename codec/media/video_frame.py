@@ -24,6 +24,7 @@ MIDDLE = 128
 BY_LATENTS, DRAWN = 0, 1        # how a key picture is coded, and others of its group: their first
 FOLLOW, DRAWN_FOLLOW = 16, 4    # byte; frames that an error of a key picture, of others counts for
 LATENTS_FROM = 1 / 64           # bytes a pixel that a patch takes from which on latents are tried
+FEW = 1 / 512                   # bytes a pixel that are not looked at again
 WINDOW = 48                     # cells a window of the transforms spans, each way
 
 
@@ -121,12 +122,13 @@ def encode(pixels: np.ndarray, prediction: np.ndarray | None, quality: float, en
     coarse = windows.cells(grid, model.config.hyper_cell)
     z = np.rint(_run(own, "hyper_analysis", y, coarse, model.config.hyper_cell)).astype(np.int32)
     seen = _seen(prediction, grid, quality, model)
-    first = latents.coded(y, z, model.coding, choose, seen)
-    shown = _shown(first, prediction, pixels.shape, quality, engine.model)
-    error = pixels.astype(np.int16) - shown
-    y += model.correction(_padded(error, grid, cell, "constant"), y - first, quality)
     data, decoded = latents.pack(y, z, model.coding, choose, crc, seen)
     shown = _shown(decoded, prediction, pixels.shape, quality, engine.model)
+    if prediction is None or len(data) > FEW * target[..., 0].size:     # else errors stay anyway
+        error = pixels.astype(np.int16) - shown
+        y += model.correction(_padded(error, grid, cell, "constant"), y - decoded, quality)
+        data, decoded = latents.pack(y, z, model.coding, choose, crc, seen)
+        shown = _shown(decoded, prediction, pixels.shape, quality, engine.model)
     if prediction is not None:
         gained = squared(pixels, prediction) - squared(pixels, shown)
         if model.lmbda(quality) * gained <= 8 * len(data):         # a prediction alone is as good
