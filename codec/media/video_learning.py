@@ -12,7 +12,6 @@ from codec import engines, parallel
 from codec.media import video_group
 from codec.media.video_value import Clip
 from codec.models import zoo
-from codec.models.config import level
 
 QUALITIES = 10.0, 95.0      # of key pictures
 TIMES = 2                   # that frames are coded
@@ -30,7 +29,7 @@ def learned(clip: Clip, model: str) -> list[np.ndarray]:
     engine, out = _engine(model), []
 
     def take(residual: np.ndarray, prediction: np.ndarray, quality: float) -> None:
-        own = np.full([*residual.shape[:2], 1], level(quality), np.uint8)
+        own = np.full([*residual.shape[:2], 1], zoo.level(quality), np.uint8)
         out.append(np.concatenate([residual, prediction, own], -1))
     group: list[np.ndarray] = []
     for number, frame in enumerate(clip):
