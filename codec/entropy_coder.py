@@ -12,7 +12,6 @@ and the frequencies come out as they went in, on any machine. FORMAT.md describe
 
 from __future__ import annotations
 
-import math
 from typing import Protocol
 
 import constriction
@@ -105,9 +104,10 @@ class Decoder:
         return symbols.reshape(indexes.shape)
 
 
-def fewest_bits(tables: Tables) -> float:
-    """What one symbol of each table costs at least: the most frequent ones."""
-    return -sum(math.log2(row.max() / (1 << 24)) for row in tables.frequencies)
+def fewest_bits(tables: Tables, indexes: np.ndarray | None = None) -> float:
+    """What symbols of these tables cost at least, or one of each: the most frequent ones."""
+    least = np.log2([(1 << 24) / row.max() for row in tables.frequencies])
+    return float((least if indexes is None else least[indexes]).sum())
 
 
 def _groups(indexes: np.ndarray, tables: int) -> list[tuple[int, np.ndarray | slice]]:

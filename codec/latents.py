@@ -36,7 +36,7 @@ def encode(y: np.ndarray | Bands, z: np.ndarray | None, header: Header, coding: 
     """
     if z is not None and coding.hyper_latents is not None:
         coder = entropy_coder.Encoder(coding.hyper_latents)
-        coder.add(z, _channels(z.shape))
+        coder.add(z, coding.of_hyper_latents(z.shape[:-1])[0])
         yield Section(HYPER_LATENTS, coder.finish())
     start = _checksum_before_tiles(header, z, number)
     height = y.height if isinstance(y, Bands) else len(y)
@@ -84,8 +84,9 @@ class Decoder:
             raise CodecError("damaged: hyper-latents do not fit the model", "damaged")
         if unit.hyper_latents is not None and coding.hyper_latents is not None:
             shape = windows.cells(self.shape[:-1], coding.config.hyper_cell)
-            indexes = _channels((*shape, coding.config.hyper_latents))
-            _check_length(unit.hyper_latents, coding.hyper_latents, math.prod(shape))
+            indexes, _ = coding.of_hyper_latents(shape)
+            _check_length(unit.hyper_latents, math.prod(shape) * entropy_coder.fewest_bits(
+                coding.hyper_latents))
             coder = entropy_coder.Decoder(unit.hyper_latents, coding.hyper_latents)
             self._z = coder.next(indexes)
         self._start = _checksum_before_tiles(header, self._z, number)
@@ -114,7 +115,7 @@ class Decoder:
             raise CodecError("cut short or damaged: a tile is missing", "damaged")
         if self._z is None:             # a table a channel
             cells = math.prod(s.stop - s.start for s in box)
-            _check_length(payload, self._coding.latents, cells)
+            _check_length(payload, cells * entropy_coder.fewest_bits(self._coding.latents))
         coder = entropy_coder.Decoder(payload[4:], self._coding.latents)
         symbols, mean = _each_step(self._z, box, self._coding, lambda index, *_: coder.next(index))
         if struct.unpack_from("<I", payload)[0] != _checksum(self._start, symbols):
@@ -166,10 +167,9 @@ def unpack(data: bytes, shape: tuple[int, ...], coding: Coding, crc: int = 0,
     coarse = windows.cells(shape, coding.config.hyper_cell)
     if len(data) < 2:
         raise CodecError("cut short or damaged: a frame is missing", "damaged")
-    if seen is None:                    # a table a channel
-        _check_length(data, coding.hyper_latents, math.prod(coarse))
-    coder = entropy_coder.Decoder(data[2:], coding.latents)
     index, whole = coding.of_hyper_latents(coarse, seen)
+    _check_length(data, entropy_coder.fewest_bits(coding.hyper_latents, index))
+    coder = entropy_coder.Decoder(data[2:], coding.latents)
     z = coder.next(index, coding.hyper_latents) + whole
     symbols, mean = _each_step(z, windows.whole(shape), coding, lambda index, *_: coder.next(index),
                                seen)
@@ -232,18 +232,12 @@ def _each_step(z, box: Box, coding: Coding, code, seen=None) -> tuple[np.ndarray
     return coding.each_step(features, coding.hyper_synthesis.output(features), shape, code)
 
 
-def _check_length(payload: bytes, tables: entropy_coder.Tables, cells: int) -> None:
-    """CodecError if so many cells, a symbol of every table in each, cannot be in a payload: what it
-    takes to decode is bounded by the bytes that are there. Zero bytes at its end are not stored."""
-    least = cells * entropy_coder.fewest_bits(tables) / 8
-    if len(payload) + SLACK < least:
+def _check_length(payload: bytes, bits: float) -> None:
+    """CodecError if symbols that take so many bits at least cannot be in a payload: what it takes
+    to decode is bounded by the bytes that are there. Zero bytes at its end are not stored."""
+    if len(payload) + SLACK < bits / 8:
         raise CodecError(f"cut short or damaged: {len(payload)} bytes cannot hold latents that "
-                         f"take {int(least)} at least", "damaged")
-
-
-def _channels(shape: tuple[int, ...]) -> np.ndarray:
-    """The table of each hyper-latent: its channel's."""
-    return np.broadcast_to(np.arange(shape[-1], dtype=np.uint16), shape)
+                         f"take {int(bits / 8)} at least", "damaged")
 
 
 def _checksum_before_tiles(header: Header, z: np.ndarray | None, number: int) -> int:

@@ -52,6 +52,9 @@ class Autoencoder(tf.Module):
             if value and (c.hyper == "none" or not hasattr(self.synthesis, "energy")):
                 raise ValueError(f"{name} is {value:g}; with {c.family} transforms and hyper "
                                  f"{c.hyper!r} only 0 is allowed")
+        if c.prediction and not hasattr(self.analysis, "octaves"):
+            raise ValueError(f"prediction is {c.prediction}; with {c.family} transforms only 0 is "
+                             "allowed")
         if c.hyper != "none":
             scale, offset = [8.0] * c.latents, [20.0] * c.latents
             if c.hyper == "mean-scale":
@@ -189,7 +192,9 @@ class Autoencoder(tf.Module):
         """Bits [B] of hyper-latents, before rounding and after it."""
         if seen is None:
             return total_bits(self.prior.prob(noisy(z, z_hat, seed, 0)))
-        own = self.hyper_prediction(_together(seen, self.config.hyper_cell))
+        side = self.config.hyper_cell[0]        # of pictures: no others have predictions
+        beyond = [(0, 0), *((0, -n % side) for n in tf.unstack(tf.shape(seen)[1:-1])), (0, 0)]
+        own = self.hyper_prediction(tf.nn.space_to_depth(tf.pad(seen, beyond), side))
         index, mean = tf.split(own, 2, -1)
         index = tfc.upper_bound(tfc.lower_bound(index, 0.0), rules.HYPER_SCALES - 1.0)
         mean /= rules.HYPER_PARTS
@@ -283,18 +288,6 @@ def build(config: Config, weights: dict[str, np.ndarray] | None = None) -> Autoe
         if weights is not None and (name in weights or name.partition("/")[0] not in exact):
             variable.assign(weights[name].astype(np.float32))
     return model
-
-
-def _together(x, factors: tuple[int, ...]):
-    """[B, *grid, C] -> [B, *coarse grid, product of factors * C], as `integer.space_to_depth`; with
-    zeros beyond the border."""
-    rank, (batch, *grid, _) = len(factors), tf.unstack(tf.shape(x))
-    x = tf.pad(x, [(0, 0), *((0, -n % f) for n, f in zip(grid, factors)), (0, 0)])
-    pairs = [size for n, f in zip(grid, factors) for size in (-(-n // f), f)]
-    x = tf.reshape(x, [batch, *pairs, x.shape[-1]])
-    order = [1 + 2 * i for i in range(rank)] + [2 + 2 * i for i in range(rank)]
-    x = tf.transpose(x, [0, *order, 1 + 2 * rank])
-    return tf.reshape(x, [batch, *pairs[::2], math.prod(factors) * x.shape[-1]])
 
 
 def _at_cells(cell: tuple[int, ...] | None, value, other):

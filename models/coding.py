@@ -55,10 +55,10 @@ class Coding(NamedTuple):
         return {"hyper_synthesis": self.hyper_synthesis,
                 **dict(zip(self.config.contexts, self.contexts)), **seeing}
 
-    def of_hyper_latents(self, shape: tuple[int, ...], seen: np.ndarray | None
+    def of_hyper_latents(self, shape: tuple[int, ...], seen: np.ndarray | None = None
                          ) -> tuple[np.ndarray, np.ndarray]:
-        """(table indexes, what to add to symbols) of hyper-latents, uint16 and int32 [*shape, N];
-        seen: the features of a prediction, if they go by them."""
+        """(table indexes, what to add to symbols) of hyper-latents, uint16 and int32 [*shape, N]:
+        a table a channel and 0; or by seen, the features of a prediction."""
         if seen is None or self.hyper_prediction is None:
             channels = np.arange(self.config.hyper_latents, dtype=np.uint16)
             return np.broadcast_to(channels, (*shape, len(channels))), np.zeros([], np.int32)

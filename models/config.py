@@ -140,16 +140,6 @@ class Config:
                 *(f"context_{i}" for i in range(len(self.slices) - 1))]
 
 
-def level(quality: float) -> int:
-    """A quality 1..100 as a whole number in 0..255, the nearest (of two: the larger); exact, as
-    entropy networks see it.
-
-    >>> level(1), level(17.5), level(50.5), level(100)
-    (0, 43, 128, 255)
-    """
-    return int((2 * PEAK * (quality - 1) + 99) // 198)
-
-
 def position(quality: float) -> float:
     """A quality 1..100 as a share of the range, 0..1.
 

@@ -184,7 +184,10 @@ class _Encoder:
         if not found:
             return self._key
         place, pixels = places[number], self._frames[number]
-        decoded = [one.shown for one in found if one.shown is not None]
+        decoded = list[np.ndarray]()
+        for one in found:
+            assert one.shown is not None            # others need it
+            decoded.append(one.shown)
         own, start = plan.quality_of(place), _start(place, self._crc)
         seen, *sources = (video_search.seen(self._frames[i]) for i in (number, *place.references))
         lmbda = self._engine.model.lmbda(own)

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from codec import latents
+from codec import entropy_coder, latents
 from codec.models import rules, zoo
 from codec.models.errors import CodecError
 
@@ -137,6 +137,26 @@ def test_hyper_latents_go_by_predictions(begun, base, tmp_path):
     assert (symbols + means == shown).all()
     with pytest.raises(CodecError, match="damaged"):
         latents.unpack(data, (5, 9), made.coding, 7, seen[::-1].copy())
+
+
+def test_what_cannot_be_in_a_frame_is_refused_before_it_is_decoded():
+    """However few bytes hold what a network expects, and not one more cell than they can."""
+    model = zoo.find("video")
+    seen = model.seen(np.full([512, 768, 3], 90, np.uint8), 30.0)
+    index, whole = model.coding.of_hyper_latents((8, 12), seen)
+    likely, quiet = whole + (index % 4 > 1), np.zeros([32, 48, 384], np.float32)
+    data, shown = latents.pack(quiet, likely, model.coding, rounded, 0, seen)
+    symbols, means = latents.unpack(data, (32, 48), model.coding, 0, seen)
+    assert (symbols + means == shown).all()
+    assert len(data) < 96 * entropy_coder.fewest_bits(model.coding.hyper_latents) / 8 - 1000
+    wide = model.coding._replace(hyper_prediction=lambda x: np.full([*x.shape[:2], 256], 47))
+    with pytest.raises(CodecError, match=r"bytes cannot hold latents that take \d+ at least"):
+        latents.unpack(data, (32, 48), wide, 0, seen)
+
+
+def test_predictions_are_for_transforms_that_can_tell_of_them(base):
+    with pytest.raises(ValueError, match="prediction is 8; with photo transforms only 0 is allow"):
+        Autoencoder(replace(base.config, prediction=8))
 
 
 def test_a_file_takes_the_bits_that_training_counts(begun, base, tmp_path):

@@ -207,6 +207,20 @@ def test_threads_change_nothing(frames, blob):
     assert np.abs(one.astype(int) - many).max() <= 1
 
 
+def test_a_decoder_shows_what_the_encoder_went_by():
+    """Frames of 128x192, over several cells of hyper-latents, from a few bytes each."""
+    from codec import engines
+    from codec.media import video_group
+    from codec.media.video_drawn import squared
+    from codec.models import zoo
+    engine, frames = engines.load(zoo.find("video"), 2), moving(9, 128, 192)
+    for quality in (20.0, 70.0):
+        data, errors = video_group.encode(list(frames), quality, engine, 3)
+        shown = video_group.decode(data, 9, frames[0].shape, engine, 3)
+        assert errors == [squared(a, b) for a, b in zip(frames, shown, strict=True)]
+        assert min(errors) > 0
+
+
 def test_golden_stream():
     """Two groups; made by `codec compress` of 35 frames of a moving window."""
     assert codec.verify(GOLDEN) == {"symbols": 73728, "sha256": GOLDEN_DIGEST}
