@@ -189,6 +189,7 @@ class _Encoder:
             assert one.shown is not None            # others need it
             decoded.append(one.shown)
         own, start = plan.quality_of(place), _start(place, self._crc)
+        # luma is sooner made than kept, of all frames of a group
         seen, *sources = (video_search.seen(self._frames[i]) for i in (number, *place.references))
         lmbda = self._engine.model.lmbda(own)
         if self._drawn:
