@@ -234,21 +234,26 @@ class Filters:
 
 
 def _around(again, notes: list[str]) -> bytes:
-    """Sound and subtitles, as they are, in a Matroska file; empty if there are none."""
+    """Sound and subtitles, as they are, and chapters, in a Matroska file; where there are only
+    chapters, in one of FFmpeg's metadata; empty if there is nothing."""
     av, out = pyav(), io.BytesIO()
     with _opened(again()) as container:
         others = [s for s in container.streams if s.type in ("audio", "subtitle")]
-        if not others:
+        chapters = container.chapters()
+        if not others and not chapters:
             return b""
-        with av.open(out, "w", format="matroska") as copy:
+        with av.open(out, "w", format="matroska" if others else "ffmetadata") as copy:
+            copy.set_chapters(chapters)
             kept = {}
             for stream in others:
                 try:
                     kept[stream] = copy.add_stream_from_template(stream)
                 except (ValueError, av.error.FFmpegError):
                     notes.append(f"{stream.type} {stream.index} is left out")
+            if not others:
+                copy.start_encoding()
             for packet in container.demux(list(kept)) if kept else ():
                 if packet.dts is not None:
                     packet.stream = kept[packet.stream]
                     copy.mux(packet)
-    return out.getvalue() if kept else b""
+    return out.getvalue() if kept or not others else b""

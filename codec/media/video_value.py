@@ -21,7 +21,7 @@ class Clip:
     is shown, in units of `unit` seconds from the first; aspect: width of a pixel over its height;
     layout: of its file, one of LAYOUTS; matrix, full: its colours in numbers, as H.273 counts
     matrices (2: nobody says), and whether they take all of 0..255; around: sound and what else was
-    beside the frames, a Matroska file; notes: what reading had to leave out.
+    beside the frames, as `video_file` has it; notes: what reading had to leave out.
 
     >>> clip = Clip.of_array(np.zeros([3, 16, 32, 3], np.uint8), 25)
     >>> clip.shape, clip.array.shape, clip.seconds

@@ -23,6 +23,7 @@ CODECS = {"webm": ("libvpx-vp9", {"crf": "12", "b": "0", "row-mt": "1", "cpu-use
           "yuv4mpegpipe": ("wrapped_avframe", {}),
           "mpeg": ("mpeg2video", {"qmin": "1", "qmax": "2"}),
           "avi": (H264[0], H264[1] | {"bf": "0"})}          # it has no times of its own
+WITH_CHAPTERS = "mp4", "mov", "matroska", "webm"
 SCALING = "area+full_chroma_int+full_chroma_inp+accurate_rnd"
 MATRICES = {1: "bt709", 4: "fcc", 5: "bt601", 6: "bt601", 7: "smpte240m", 9: "bt2020"}
 NO_RGB = "yuv444p"          # what frames that were RGB become where they cannot be
@@ -104,6 +105,10 @@ class _Around:
             return
         av = pyav()
         self._source = av.open(io.BytesIO(data))
+        if chapters := self._source.chapters():
+            container.set_chapters(chapters)
+            if container.format.name not in WITH_CHAPTERS:
+                notes.append("chapters are left out: this format has no place for them")
         for stream in self._source.streams:
             try:
                 self._kept[stream] = container.add_stream_from_template(stream)

@@ -34,11 +34,15 @@ def scrolling(count, height=96, width=160, step=5):
 
 
 def file_of(frames, form="matroska", coder="ffv1", layout="yuv420p", rate=25, times=None,
-            sound=None, aspect=1, **options):
+            sound=None, aspect=1, chapters=(), **options):
     """The bytes of a file of frames; times: of each in thousandths of a second; sound: a coder of
-    it, for a second of a tone; options: of the coder."""
+    it, for a second of a tone; chapters: (start, end, title) in thousandths of a second; options:
+    of the coder."""
     out = io.BytesIO()
     with av.open(out, "w", format=form) as container:
+        container.set_chapters([
+            {"id": i, "start": start, "end": end, "time_base": Fraction(1, 1000),
+             "metadata": {"title": title}} for i, (start, end, title) in enumerate(chapters)])
         stream = container.add_stream(coder, rate=Fraction(rate).limit_denominator(1001),
                                       options=options)
         stream.height, stream.width, stream.pix_fmt = *frames[0].shape[:2], layout

@@ -84,6 +84,25 @@ def test_sound_is_kept_as_it_is():
     assert clip.stripped().around == b""
 
 
+def chapters(blob):
+    with av.open(io.BytesIO(blob)) as container:
+        return [(float(c["start"] * c["time_base"]), float(c["end"] * c["time_base"]),
+                 c["metadata"]["title"]) for c in container.chapters()]
+
+
+@pytest.mark.parametrize("suffix, coder", [(".mkv", "libopus"), (".webm", "libopus"),
+                                           (".mp4", "aac"), (".mov", "aac")])
+@pytest.mark.parametrize("with_sound", [False, True])
+def test_chapters_are_kept(suffix, coder, with_sound):
+    told = [(0, 40, "Überall"), (40, 120, "nowhere")]
+    sound = coder if with_sound else None
+    data = codec.compress(file_of(moving(3, 32, 32), sound=sound, chapters=told), quality=30)
+    out = io.BytesIO()
+    assert video.write(codec.decompress(data), suffix, out)[1] == []
+    assert chapters(out.getvalue()) == [(0.0, 0.04, "Überall"), (0.04, 0.12, "nowhere")]
+    assert bool(shown(out.getvalue())[1]) == with_sound
+
+
 # ---- what is refused
 
 def truncated(blob):
@@ -176,6 +195,14 @@ def test_what_a_format_has_no_place_for_is_left_out_and_said():
     _, notes = video.write(clip, ".y4m", out)
     assert len(notes) == 1 and "left out" in notes[0]
     assert shown(out.getvalue())[0].shape == (3, 64, 96, 3)
+
+
+@pytest.mark.parametrize("suffix", [".y4m", ".avi", ".ts"])
+def test_chapters_without_a_place_are_left_out_and_said(suffix):
+    clip, out = read(file_of(moving(3, 64, 96), chapters=[(0, 120, "all")])), io.BytesIO()
+    _, notes = video.write(clip, suffix, out)
+    assert notes == ["chapters are left out: this format has no place for them"]
+    assert chapters(out.getvalue()) == []
 
 
 def test_a_file_that_takes_no_more_is_an_error_of_its_own():
