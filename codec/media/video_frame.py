@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from codec import latents, lossless_webp, windows
+from codec import latents, lossless_webp, parallel, windows
 from codec.compiled import Loops
 from codec.engines import Engine
 from codec.media import video_drawn
@@ -19,6 +19,7 @@ from codec.media.video_drawn import squared
 from codec.models import integer_synthesis
 from codec.models.errors import CodecError
 from codec.models.zoo import InstalledModel
+from codec.windows import Box
 
 MIDDLE = 128
 BY_LATENTS, DRAWN = 0, 1        # how a key picture is coded, and others of its group: their first
@@ -51,8 +52,8 @@ def encode_key(pixels: np.ndarray, quality: float, engine: Engine, crc: int, fra
 
 
 def decode_key(data: bytes, shape: tuple[int, ...], quality: float, model: InstalledModel,
-               crc: int) -> Decoded:
-    """The key picture uint8 [H, W, 3] of its bytes.
+               crc: int, threads: int = 1) -> Decoded:
+    """The key picture uint8 [H, W, 3] of its bytes, on so many cores.
 
     Raises:
         CodecError: if they do not decode to what was written.
@@ -60,7 +61,7 @@ def decode_key(data: bytes, shape: tuple[int, ...], quality: float, model: Insta
     if _kind(data) == DRAWN:
         pixels = lossless_webp.unpacked(data[1:], shape[:2], 3)
         return Decoded(pixels, pixels)
-    return _decoded(data[1:], None, shape, quality, model, crc)
+    return _decoded(data[1:], None, shape, quality, model, crc, threads)
 
 
 def encode_drawn(pixels: np.ndarray, prediction: np.ndarray, quality: float, engine: Engine,
@@ -77,12 +78,12 @@ def encode_drawn(pixels: np.ndarray, prediction: np.ndarray, quality: float, eng
 
 
 def decode_drawn(data: bytes, prediction: np.ndarray, quality: float, model: InstalledModel,
-                 crc: int) -> Decoded:
+                 crc: int, threads: int = 1) -> Decoded:
     """As `decode`, of such a frame."""
     if data and _kind(data) == DRAWN:
         pixels = video_drawn.patched(data[1:], prediction)
         return Decoded(pixels, pixels)
-    return decode(data[1:], prediction, quality, model, crc)
+    return decode(data[1:], prediction, quality, model, crc, threads)
 
 
 def is_drawn(data: bytes) -> bool:
@@ -117,8 +118,7 @@ def encode(pixels: np.ndarray, prediction: np.ndarray | None, quality: float, en
     model, cell = own.model, own.model.config.cell
     grid = windows.cells(target.shape[:2], cell)
     gain, choose = model.gain(quality), model.chooser(quality)
-    padded = _padded(target, grid, cell).astype(np.float32)
-    y = _run(own, "analysis", padded, grid, cell) * gain
+    y = _run(own, "analysis", _padded(target, grid, cell), grid, cell) * gain
     coarse = windows.cells(grid, model.config.hyper_cell)
     z = np.rint(_run(own, "hyper_analysis", y, coarse, model.config.hyper_cell)).astype(np.int32)
     seen = _seen(prediction, grid, quality, model)
@@ -136,16 +136,16 @@ def encode(pixels: np.ndarray, prediction: np.ndarray | None, quality: float, en
     return data, shown
 
 
-def decode(data: bytes, prediction: np.ndarray, quality: float, model: InstalledModel, crc: int
-           ) -> Decoded:
-    """The frame uint8 [H, W, 3] of its bytes.
+def decode(data: bytes, prediction: np.ndarray, quality: float, model: InstalledModel, crc: int,
+           threads: int = 1) -> Decoded:
+    """The frame uint8 [H, W, 3] of its bytes, on so many cores.
 
     Raises:
         CodecError: if they do not decode to what was written.
     """
     if not data:
         return Decoded(prediction, np.zeros([0], np.int32))
-    return _decoded(data, prediction, prediction.shape, quality, model, crc)
+    return _decoded(data, prediction, prediction.shape, quality, model, crc, threads)
 
 
 def residual(pixels: np.ndarray, prediction: np.ndarray) -> np.ndarray:
@@ -168,16 +168,16 @@ def _seen(prediction: np.ndarray | None, grid: tuple[int, ...], quality: float,
 
 
 def _decoded(data: bytes, prediction: np.ndarray | None, shape: tuple[int, ...], quality: float,
-             model: InstalledModel, crc: int) -> Decoded:
+             model: InstalledModel, crc: int, threads: int) -> Decoded:
     own = of_keys(model) if prediction is None else model
     grid = windows.cells(shape[:2], own.config.cell)
     symbols, mean = latents.unpack(data, grid, own.coding, crc,
                                    _seen(prediction, grid, quality, own))
-    return Decoded(_shown(symbols + mean, prediction, shape, quality, model), symbols)
+    return Decoded(_shown(symbols + mean, prediction, shape, quality, model, threads), symbols)
 
 
 def _shown(decoded: np.ndarray, prediction: np.ndarray | None, shape: tuple[int, ...],
-           quality: float, model: InstalledModel) -> np.ndarray:
+           quality: float, model: InstalledModel, threads: int = 1) -> np.ndarray:
     """What latents as they are decoded, at the quality's gain, show: uint8 [H, W, 3]."""
     own, synthesis = (of_keys(model), model.key_synthesis) if prediction is None else (
         model, model.synthesis)
@@ -187,12 +187,16 @@ def _shown(decoded: np.ndarray, prediction: np.ndarray | None, shape: tuple[int,
     seen = None if prediction is None else _padded(prediction, grid, config.cell)
     out = np.empty([*(n * side for n, side in zip(grid, config.cell)), 3], np.uint8)
     ops = compiled(out.size)
-    for box in windows.boxes(windows.whole(grid), (WINDOW, WINDOW)):
+
+    def show(box: Box) -> None:
         around = windows.grow(box, config.halo["synthesis"], grid)
         part = synthesis(y[around], None if seen is None else (
             seen[windows.samples(around, config.cell)]), ops)
         out[windows.samples(box, config.cell)] = part[
             windows.samples(windows.within(box, around), config.cell)]
+    rows = min(WINDOW, -(-grid[0] // threads))
+    for _ in parallel.in_order(show, windows.boxes(windows.whole(grid), (rows, WINDOW)), threads):
+        pass
     out = out[:shape[0], :shape[1]]
     if prediction is None:
         return out
@@ -203,8 +207,10 @@ def _run(engine: Engine, transform: str, source: np.ndarray, area: tuple[int, ..
          cell: tuple[int, ...]) -> np.ndarray:
     """An analysis of all of a source, in windows; area: in cells."""
     out = None
-    for box, part in windows.run(lambda window: engine.run(transform, window), source,
-                                 windows.whole(area), (WINDOW, WINDOW),
+
+    def run(window: np.ndarray) -> np.ndarray:
+        return engine.run(transform, window.astype(np.float32))     # not all of it at once
+    for box, part in windows.run(run, source, windows.whole(area), (WINDOW, WINDOW),
                                  engine.model.config.halo[transform], cell, (1, 1)):
         if out is None:
             out = np.empty([*area, part.shape[-1]], np.float32)

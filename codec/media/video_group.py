@@ -246,15 +246,18 @@ def decode(data: bytes, count: int, shape: tuple[int, ...], engine: Engine, crc:
         own, start = plan.quality_of(places[number]), _start(places[number], crc)
         if found:
             prediction = predict(list(found), *fields[number], drawn)
-            decoded = decode(by_frame[number], prediction, own, engine.model, start)
+            decoded = decode(by_frame[number], prediction, own, engine.model, start, spare)
         else:
-            decoded = video_frame.decode_key(by_frame[number], shape, own, engine.model, start)
+            decoded = video_frame.decode_key(by_frame[number], shape, own, engine.model, start,
+                                             spare)
         if tell:
             tell(number, decoded.symbols)
         return decoded.pixels
 
     wanted = wanted or range(count)
-    with parallel.by_need(frame, _needs(waves, wanted), engine.threads) as result:
+    needs = _needs(waves, wanted)
+    spare = _spare(needs, engine.threads)
+    with parallel.by_need(frame, needs, engine.threads) as result:
         for number in wanted:
             yield result(number)
 
@@ -293,6 +296,18 @@ def _needs(waves: list[list[Place]], wanted: Iterable[int]) -> dict[int, list[in
                 needed |= set(place.references)
                 out[place.frame] = place.references
     return dict(reversed(out.items()))
+
+
+def _spare(needs: dict[int, list[int]], threads: int) -> int:
+    """On how many of so many cores each frame may be made, where frames wait for one another.
+
+    >>> _spare({0: [], 4: [0], 8: [4]}, 2), _spare({0: [], 4: [0], 2: [0, 4], 1: [0], 3: [4]}, 2)
+    (2, 1)
+    """
+    depth: dict[int, int] = {}
+    for number, references in needs.items():
+        depth[number] = 1 + max((depth[r] for r in references), default=0)
+    return max(1, round(threads * max(depth.values()) / len(needs)))
 
 
 def _digest(data: bytes, crc: int) -> bytes:
