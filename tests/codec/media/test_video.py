@@ -195,7 +195,7 @@ def test_pictures_are_no_work_for_its_model(photo):
 # ---- exactness
 
 def test_symbols_are_the_same_whoever_runs_it(tensorflow, frames, blob):
-    """And pixels differ by rounding alone, though every frame hangs on others."""
+    """And so are frames, though each hangs on others."""
     lite = codec.decompress(blob, engine="litert", threads=1).array
     full = codec.decompress(blob, engine="tensorflow", threads=2).array
     assert (lite == full).all()
