@@ -236,24 +236,34 @@ class Filters:
 def _around(again, notes: list[str]) -> bytes:
     """Sound and subtitles, as they are, and chapters, in a Matroska file; where there are only
     chapters, in one of FFmpeg's metadata; empty if there is nothing."""
-    av, out = pyav(), io.BytesIO()
     with _opened(again()) as container:
-        others = [s for s in container.streams if s.type in ("audio", "subtitle")]
         chapters = container.chapters()
-        if not others and not chapters:
-            return b""
-        with av.open(out, "w", format="matroska" if others else "ffmetadata") as copy:
-            copy.set_chapters(chapters)
-            kept = {}
-            for stream in others:
-                try:
-                    kept[stream] = copy.add_stream_from_template(stream)
-                except (ValueError, av.error.FFmpegError):
-                    notes.append(f"{stream.type} {stream.index} is left out")
-            if not others:
-                copy.start_encoding()
-            for packet in container.demux(list(kept)) if kept else ():
-                if packet.dts is not None:
-                    packet.stream = kept[packet.stream]
-                    copy.mux(packet)
-    return out.getvalue() if kept or not others else b""
+        return _copied(container, chapters, notes) or (_metadata(chapters) if chapters else b"")
+
+
+def _copied(container: Any, chapters: list, notes: list[str]) -> bytes:
+    av, out = pyav(), io.BytesIO()
+    others = [s for s in container.streams if s.type in ("audio", "subtitle")]
+    if not others:
+        return b""
+    with av.open(out, "w", format="matroska") as copy:
+        copy.set_chapters(chapters)
+        kept = {}
+        for stream in others:
+            try:
+                kept[stream] = copy.add_stream_from_template(stream)
+            except (ValueError, av.error.FFmpegError):
+                notes.append(f"{stream.type} {stream.index} is left out")
+        for packet in container.demux(list(kept)) if kept else ():
+            if packet.dts is not None:
+                packet.stream = kept[packet.stream]
+                copy.mux(packet)
+    return out.getvalue() if kept else b""
+
+
+def _metadata(chapters: list) -> bytes:
+    out = io.BytesIO()
+    with pyav().open(out, "w", format="ffmetadata") as file:
+        file.set_chapters(chapters)
+        file.start_encoding()
+    return out.getvalue()

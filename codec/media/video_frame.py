@@ -209,7 +209,7 @@ def _run(engine: Engine, transform: str, source: np.ndarray, area: tuple[int, ..
     out = None
 
     def run(window: np.ndarray) -> np.ndarray:
-        return engine.run(transform, window.astype(np.float32))     # not all of it at once
+        return engine.run(transform, window.astype(np.float32, copy=False))     # not all at once
     for box, part in windows.run(run, source, windows.whole(area), (WINDOW, WINDOW),
                                  engine.model.config.halo[transform], cell, (1, 1)):
         if out is None:

@@ -99,9 +99,7 @@ class Plan(NamedTuple):
             places += halves
             gaps = [gap for (middle, (a, b), _) in halves for gap in ((a, middle), (middle, b))]
             level += 1
-        after: dict[int, int] = {}
-        for place in places:
-            after[place.frame] = 1 + max((after[r] for r in place.references), default=-1)
+        after = _depths({place.frame: place.references for place in places})
         waves: list[list[Place]] = [[] for _ in range(1 + max(after.values()))]
         for place in sorted(places):
             waves[after[place.frame]].append(place)
@@ -304,10 +302,15 @@ def _spare(needs: dict[int, list[int]], threads: int) -> int:
     >>> _spare({0: [], 4: [0], 8: [4]}, 2), _spare({0: [], 4: [0], 2: [0, 4], 1: [0], 3: [4]}, 2)
     (2, 1)
     """
-    depth: dict[int, int] = {}
+    return max(1, round(threads * (1 + max(_depths(needs).values())) / len(needs)))
+
+
+def _depths(needs: dict[int, list[int]]) -> dict[int, int]:
+    """How many frames each waits for in a row; those that it needs come before it."""
+    out: dict[int, int] = {}
     for number, references in needs.items():
-        depth[number] = 1 + max((depth[r] for r in references), default=0)
-    return max(1, round(threads * max(depth.values()) / len(needs)))
+        out[number] = 1 + max((out[r] for r in references), default=-1)
+    return out
 
 
 def _digest(data: bytes, crc: int) -> bytes:
