@@ -234,31 +234,42 @@ class Filters:
 
 
 def _around(again, notes: list[str]) -> bytes:
-    """Sound and subtitles, as they are, and chapters, in a Matroska file; where there are only
-    chapters, in one of FFmpeg's metadata; empty if there is nothing."""
+    """Sound and subtitles, as they are, and chapters, in a Matroska file, or QuickTime's if that
+    has room for more of them; where there are only chapters, in one of FFmpeg's metadata; empty if
+    there is nothing."""
     with _opened(again()) as container:
         chapters = container.chapters()
-        return _copied(container, chapters, notes) or (_metadata(chapters) if chapters else b"")
+        others = [s for s in container.streams if s.type in ("audio", "subtitle")]
+        form, kept = max(((form, [s for s in others if has_room(form, s)])
+                          for form in ("matroska", "mov")), key=lambda pair: len(pair[1]))
+        notes += [f"{s.type} {s.index} is left out" for s in others if s not in kept]
+        if kept:
+            return _copied(container, kept, form, chapters)
+        return _metadata(chapters) if chapters else b""
 
 
-def _copied(container: Any, chapters: list, notes: list[str]) -> bytes:
-    av, out = pyav(), io.BytesIO()
-    others = [s for s in container.streams if s.type in ("audio", "subtitle")]
-    if not others:
-        return b""
-    with av.open(out, "w", format="matroska") as copy:
+def has_room(form: str, stream: Any) -> bool:
+    """Whether files of a format hold such a stream as it is; some say so only once they begin."""
+    av = pyav()
+    try:
+        with av.open(io.BytesIO(), "w", format=form) as trial:
+            trial.add_stream_from_template(stream)
+            trial.start_encoding()
+    except (ValueError, av.error.FFmpegError):
+        return False
+    return True
+
+
+def _copied(container: Any, streams: list, form: str, chapters: list) -> bytes:
+    out = io.BytesIO()
+    with pyav().open(out, "w", format=form) as copy:
         copy.set_chapters(chapters)
-        kept = {}
-        for stream in others:
-            try:
-                kept[stream] = copy.add_stream_from_template(stream)
-            except (ValueError, av.error.FFmpegError):
-                notes.append(f"{stream.type} {stream.index} is left out")
-        for packet in container.demux(list(kept)) if kept else ():
+        copies = {stream: copy.add_stream_from_template(stream) for stream in streams}
+        for packet in container.demux(streams):
             if packet.dts is not None:
-                packet.stream = kept[packet.stream]
+                packet.stream = copies[packet.stream]
                 copy.mux(packet)
-    return out.getvalue() if kept else b""
+    return out.getvalue()
 
 
 def _metadata(chapters: list) -> bytes:

@@ -11,7 +11,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from codec.media import video_animated
-from codec.media.video_file import SUFFIXES, Filters, pyav
+from codec.media.video_file import SUFFIXES, Filters, has_room, pyav
 from codec.media.video_value import Clip
 from codec.models.errors import CodecError
 
@@ -103,16 +103,15 @@ class _Around:
         self._packets, self._kept, self._next = iter(()), {}, None
         if not data:
             return
-        av = pyav()
-        self._source = av.open(io.BytesIO(data))
+        self._source = pyav().open(io.BytesIO(data))
         if chapters := self._source.chapters():
             container.set_chapters(chapters)
             if container.format.name not in WITH_CHAPTERS:
                 notes.append("chapters are left out: this format has no place for them")
         for stream in self._source.streams:
-            try:
+            if has_room(container.format.name, stream):
                 self._kept[stream] = container.add_stream_from_template(stream)
-            except (ValueError, av.error.FFmpegError):
+            else:
                 notes.append(f"{stream.type} ({stream.codec_context.name}) is left out: this "
                              "format has no place for it")
         self._container = container

@@ -33,11 +33,14 @@ def scrolling(count, height=96, width=160, step=5):
     return frames
 
 
+SCRIPT = b"[Script Info]\r\nScriptType: v4.00+\r\n[V4+ Styles]\r\n[Events]\r\n"
+
+
 def file_of(frames, form="matroska", coder="ffv1", layout="yuv420p", rate=25, times=None,
-            sound=None, aspect=1, chapters=(), **options):
+            sound=None, aspect=1, chapters=(), said=(), **options):
     """The bytes of a file of frames; times: of each in thousandths of a second; sound: a coder of
-    it, for a second of a tone; chapters: (start, end, title) in thousandths of a second; options:
-    of the coder."""
+    it, for a second of a tone; chapters: (start, end, title) in thousandths of a second; said: what
+    subtitles of MP4 say, a tenth of a second each; options: of the coder."""
     out = io.BytesIO()
     with av.open(out, "w", format=form) as container:
         container.set_chapters([
@@ -50,6 +53,9 @@ def file_of(frames, form="matroska", coder="ffv1", layout="yuv420p", rate=25, ti
         if times:
             stream.codec_context.time_base = Fraction(1, 1000)
         tone = container.add_stream(sound, rate=16000, layout="mono") if sound else None
+        words = container.add_stream("mov_text") if said else None
+        if words:
+            words.codec_context.subtitle_header = SCRIPT
         for i, pixels in enumerate(frames):
             frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels), format="rgb24")
             frame.pts = times[i] if times else i
@@ -63,13 +69,24 @@ def file_of(frames, form="matroska", coder="ffv1", layout="yuv420p", rate=25, ti
             frame.rate, frame.pts = 16000, 0
             container.mux(tone.encode(frame))
             container.mux(tone.encode())
+        for i, text in enumerate(said):
+            packet = av.Packet(len(text).to_bytes(2, "big") + text)
+            packet.stream, packet.time_base = words, Fraction(1, 1000)
+            packet.pts = packet.dts = 100 * i
+            packet.duration = 100
+            container.mux(packet)
     return out.getvalue()
 
 
 def shown(blob):
-    """The frames of a file as PyAV shows them, and its first streams of video and sound."""
+    """The frames of a file as PyAV shows them, and the packets of its sound."""
     with av.open(io.BytesIO(blob)) as container:
         frames = [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
+    return np.stack(frames), packets(blob, "audio")
+
+
+def packets(blob, kind):
+    """Those of a file's streams of a kind: "audio", "subtitle"."""
     with av.open(io.BytesIO(blob)) as container:
-        packets = [bytes(packet) for packet in container.demux() if packet.stream.type == "audio"]
-    return np.stack(frames), [packet for packet in packets if packet]
+        return [bytes(packet) for packet in container.demux()
+                if packet.stream.type == kind and packet.size]

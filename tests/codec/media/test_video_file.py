@@ -10,7 +10,7 @@ import pytest
 
 import codec
 from codec.media import video, video_animated, video_writing
-from tests.codec.media.made_clips import file_of, moving, shown
+from tests.codec.media.made_clips import file_of, moving, packets, shown
 
 
 def read(blob):
@@ -82,6 +82,29 @@ def test_sound_is_kept_as_it_is():
     assert video.write(clip, ".mkv", out)[1] == []
     assert shown(out.getvalue())[1] == shown(blob)[1] != []
     assert clip.stripped().around == b""
+
+
+def test_subtitles_of_mp4_are_kept_beside_its_sound():
+    blob = file_of(moving(3, 32, 32), form="mp4", coder="libx264", sound="aac",
+                   said=[b"Who is there?", b"Me."])
+    clip, out = read(blob), io.BytesIO()
+    assert clip.notes == []
+    assert video.write(clip, ".mp4", out)[1] == []
+    assert packets(out.getvalue(), "subtitle")[:2] == [b"\0\x0dWho is there?", b"\0\x03Me."]
+    assert packets(out.getvalue(), "audio") == packets(blob, "audio") != []
+
+
+@pytest.mark.parametrize("suffix, sound, said, left", [
+    (".mov", "libopus", [], "audio (opus)"), (".mpg", "libopus", [], "audio (opus)"),
+    (".mkv", None, [b"Me."], "subtitle (mov_text)")])
+def test_what_a_format_has_no_place_for_is_left_out_and_said(suffix, sound, said, left):
+    form, coder = ("mp4", "libx264") if said else ("matroska", "ffv1")
+    blob = file_of(moving(3, 32, 32), form=form, coder=coder, sound=sound, said=said)
+    out = io.BytesIO()
+    assert video.write(read(blob), suffix, out)[1] == [
+        f"{left} is left out: this format has no place for it"]
+    assert len(shown(out.getvalue())[0]) == 3
+    assert packets(out.getvalue(), "audio") == packets(out.getvalue(), "subtitle") == []
 
 
 def chapters(blob):
