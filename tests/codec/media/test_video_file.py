@@ -97,7 +97,7 @@ def test_subtitles_of_mp4_are_kept_beside_its_sound():
 @pytest.mark.parametrize("suffix, sound, said, left", [
     (".mov", "libopus", [], "audio (opus)"), (".mpg", "libopus", [], "audio (opus)"),
     (".mkv", None, [b"Me."], "subtitle (mov_text)")])
-def test_what_a_format_has_no_place_for_is_left_out_and_said(suffix, sound, said, left):
+def test_sound_and_subtitles_without_a_place_are_left_out_and_said(suffix, sound, said, left):
     form, coder = ("mp4", "libx264") if said else ("matroska", "ffv1")
     blob = file_of(moving(3, 32, 32), form=form, coder=coder, sound=sound, said=said)
     out = io.BytesIO()
