@@ -29,6 +29,7 @@ from codec.rate_control import Target
 from codec.windows import Seconds
 
 DEFAULT_QUALITY = 75.0
+UNASKED = Target(quality=DEFAULT_QUALITY)
 DEFAULT_MODEL = next(iter(media.module("picture").MODELS.values()))
 MAX_PIXELS = 1 << 27
 FRAMES_AT_ONCE = 16     # times as many pixels as a picture may have: of a clip in memory
@@ -47,14 +48,15 @@ def compress(source, *, quality: float | None = None, size: int | str | None = N
 
     Give at most one of quality (1..100; 75 if none is given), size (bytes, or as "200K"; never
     exceeded), bpp (bits per pixel) and, of clips, bitrate (bits a second, or as "2M"; neither is
-    exceeded), psnr (dB) and ssimulacra2 (a score up to 100), both reached or passed, and max_error,
-    the most that any sample may differ, in its own units or as a share of the range, "0.1%" (0:
-    nothing is lost, invisible colours neither); volumes and signals take a max_error alone, clips
-    all but that and a score. tune: whose judgement counts, "eyes" or "psnr" (where none is given
-    "psnr" for a psnr and of clips, else "eyes"); or model: an installed name, or the folder of a
-    model; engine: "litert", "tensorflow", or "auto", the first that is there; exact_alpha: colours
-    that nobody sees, under alpha 0, are coded as they are. Unless a model is named, graphics that
-    are better coded without loss, or within a bound, are: `info` tells.
+    exceeded), psnr (dB; of volumes over the range of their values) and ssimulacra2 (a score up to
+    100), both reached or passed, and max_error, the most that any sample may differ, in its own
+    units or as a share of the range, "0.1%" (0: nothing is lost, invisible colours neither).
+    Signals take a max_error alone; clips all but that and a score; volumes all but a score and a
+    bitrate, and one has to be given. tune: whose judgement counts, "eyes" or "psnr" (where none is
+    given "psnr" for a psnr, and of clips and volumes, else "eyes"); or model: an installed name, or
+    the folder of a model; engine: "litert", "tensorflow", or "auto", the first that is there;
+    exact_alpha: colours that nobody sees, under alpha 0, are coded as they are. Unless a model is
+    named, graphics that are better coded without loss, or within a bound, are: `info` tells.
 
     >>> blob = compress(np.full([20, 30, 3], 200, np.uint8), quality=50)
     >>> decompress(blob).pixels.shape
@@ -76,7 +78,7 @@ def target_of(quality: float | None = None, size: int | str | None = None,
               bitrate: float | str | None = None) -> Target:
     """The one that is given, or the default quality; CodecError for several."""
     if quality is size is bpp is psnr is ssimulacra2 is max_error is bitrate is None:
-        quality = DEFAULT_QUALITY
+        return UNASKED
     return Target(quality, bytes_of(size) if isinstance(size, str) else size, bpp, psnr,
                   ssimulacra2, max_error,
                   bytes_of(bitrate) if isinstance(bitrate, str) else bitrate)
@@ -110,6 +112,9 @@ def model_for(medium, target: Target, tune: str | None = None, model: str | None
     if not named:
         raise CodecError(f"{own}s are coded with a bound on errors: "
                          "give --lossless or --max-error", "usage")
+    if target is UNASKED and own == "volume":
+        raise CodecError("nobody said what a volume may lose: give --lossless, --max-error or a "
+                         "--quality", "usage")
     if tune is None:
         tune = target.metric if target.metric in named else next(iter(named))
     if tune not in named:
@@ -119,12 +124,12 @@ def model_for(medium, target: Target, tune: str | None = None, model: str | None
 
 def instead_of(medium, target: Target, model: str | None = None, threads: int | None = None
                ) -> engines.Engine | None:
-    """The engine of the exact model that a medium may take where latents do badly. None where a
+    """The engine of the other model that a medium may take where that is better. None where a
     model is named: who names one wants it used; and where there is no such choice, or no model."""
-    if model or target.max_error is not None or not medium.EXACT:
+    if model or target.max_error is not None or not medium.INSTEAD:
         return None
     with suppress(CodecError):
-        return engine_for(find_model(medium.EXACT), threads)
+        return engine_for(find_model(medium.INSTEAD), threads)
     return None
 
 
@@ -133,7 +138,8 @@ def decompress(source, *, crop: tuple[int, ...] | Seconds | None = None,
                engine: str = "auto", keep_going: bool = False) -> Any:
     """A .tfci file (path or bytes) -> its Picture, Clip, Volume or Signal, or a crop of it: (x, y,
     width, height), of a volume where it starts along each axis, the fastest first, then its size,
-    of a signal (first sample, how many), of a clip (first frame, how many), or Seconds.
+    of a signal (first sample, how many), of a clip (first frame, how many), or Seconds; these are
+    places along the first axis of a volume.
 
     model: a folder to search besides the installed models; engine: see `compress`; keep_going:
     tiles that are damaged are blank, and a note says which, rather than that it is an error.
@@ -161,9 +167,9 @@ def decompress_in_bands(source, *, crop=None, model=None, threads=None, max_pixe
                          "sample, and how many", "usage")
     with _reader(source, lost is not None) as reader:
         header, sections = _begin(reader, max_pixels)
-        if isinstance(crop, Seconds) and not header.medium.grouped:
-            raise CodecError(f"is no clip but a {header.medium.name}: it has no seconds to start "
-                             "and end at", "usage")
+        if isinstance(crop, Seconds) and header.medium.name not in ("video", "volume"):
+            raise CodecError(f"is a {header.medium.name}: only clips have seconds, and volumes "
+                             "planes, to start and end at", "usage")
         runs = engine_for(_model_of(header, model), threads, engine)
         return media.of_header(header).decompress(header, sections, runs, crop, lost), runs
 
@@ -220,7 +226,7 @@ def verify(source, *, model: str | None = None, max_pixels: int = MAX_PIXELS) ->
     """
     with _reader(source) as reader:
         header, sections = _begin(reader, max_pixels)
-        if header.medium.exact or header.medium.grouped:
+        if header.medium.exact or header.medium.units is None:
             engine = engine_for(_model_of(header, model))
             return media.of_header(header).digest(header, sections, engine)
         units = bitstream.units(sections, header.tiles, {}, header.medium.units)

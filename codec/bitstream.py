@@ -61,6 +61,7 @@ class Medium(NamedTuple):
 
 MEDIA = {0: Medium("picture", "RGB", 2), 1: Medium("picture", "gray", 2),
          2: Medium("video", "RGB", 3, None, grouped=True),
+         3: Medium("volume", "levels", 4, None),
          16: Medium("picture", "RGB", 2, exact=True), 17: Medium("picture", "gray", 2, exact=True),
          18: Medium("signal", "samples", 1, exact=True),
          19: Medium("volume", "samples", 4, None, exact=True)}
@@ -106,13 +107,12 @@ class Header:
 
     @property
     def tiles(self) -> int:
-        """Of a unit. An exactly coded one is some planes of every stack, or a group of frames."""
+        """Of a unit. An exactly coded one is some planes of every stack, one of a volume some
+        planes of a stack, one of a clip a group of frames."""
         if self.medium.grouped:
             return 1
-        stacks: tuple[int, ...] = ()
-        tiled = self.shape
-        if self.medium.exact:
-            stacks, tiled = self.shape[:-3], self.shape[-2:]
+        stacks = self.shape[:-3] if self.medium.exact else ()
+        tiled = self.shape[-2:] if self.medium.exact or self.medium.rank == 4 else self.shape
         return math.prod(stacks) * math.prod(-(-n // self.tile) for n in tiled)
 
     def pack(self) -> bytes:

@@ -172,7 +172,8 @@ def _for_files() -> dict:
                 help="only this part; of a volume X,Y,Z,W,H,D, of a signal or the frames of a "
                      "clip START,COUNT"),
             arg("--start", type=arguments.seconds, metavar="SECONDS",
-                help="of a clip only what comes from there on, as 12.5 or 1:02.5"),
+                help="of a clip only what comes from there on, as 12.5 or 1:02.5; of a volume "
+                     "from that plane, or point in time, on"),
             arg("--end", type=arguments.seconds, metavar="SECONDS",
                 help="of a clip only what comes before"),
             arg("--keep-going", action="store_true",
@@ -191,14 +192,16 @@ def _for_compressing() -> list:
             help="picture, clip (MP4, MKV, ...), volume (NIfTI, DICOM, .npy, TIFF stack), "
                  "signal (WAV, FLAC, AIFF), folder (one that holds a DICOM series is a "
                  "volume), or - for stdin"),
-        arg("-q", "--quality", type=arguments.quality, metavar="1..100", help="default 75"),
+        arg("-q", "--quality", type=arguments.quality, metavar="1..100",
+            help="default 75; of volumes there is none"),
         arg("--target-size", type=arguments.size, metavar="BYTES",
             help="the most, as 200K (thousands), 1.5M, 64Ki"),
-        arg("--target-bpp", type=arguments.amount, metavar="BPP",
-            help="bits per pixel; the most"),
+        arg("--target-bpp", "--target-bpv", type=arguments.amount, metavar="BPP",
+            help="bits per pixel, or voxel; the most"),
         arg("--target-bitrate", type=arguments.size, metavar="BITS",
             help="of a clip, a second, as 2M; the most"),
-        arg("--target-psnr", type=arguments.amount, metavar="DB", help="the least"),
+        arg("--target-psnr", type=arguments.amount, metavar="DB",
+            help="the least; of a volume over the range of its values"),
         arg("--target-ssimulacra2", type=arguments.amount, metavar="SCORE",
             help="the least; 70 is high quality, 90 hard to tell apart"),
         arg("--lossless", action="store_true", help="every sample comes back as it was"),

@@ -216,7 +216,8 @@ def train(args) -> None:
     try:
         found = run.configuration(args.config)
         scales = {k: v for k, v in found.TRAINING.items() if k == "scales"}
-        source = partial(training.arrays, found.MEDIUM, args.data, **scales)
+        source = partial(training.arrays, found.MEDIUM, args.data,
+                         exact=found.MODEL.family == "exact", **scales)
         path = run.train_and_export(args.config, source, args.out, args.minutes, args.start,
                                     args.resume, args.bfloat16)
     except (OSError, ValueError, FloatingPointError, ImportError) as error:

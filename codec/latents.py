@@ -181,10 +181,15 @@ def unpack(data: bytes, shape: tuple[int, ...], coding: Coding, crc: int = 0,
 def digest(units: Iterable[Unit], header: Header, coding: Coding, threads: int = 1) -> dict:
     """{"symbols": how many latents, "sha256": of all of them as little-endian int32, tile by
     tile}."""
+    return digest_of(Decoder(unit, header, coding, number=number, threads=threads)
+                     for number, unit in enumerate(units))
+
+
+def digest_of(units: Iterable[Decoder]) -> dict:
+    """The same of units that each have a header of their own."""
     sha256, count = hashlib.sha256(), 0
-    for number, unit in enumerate(units):
-        for _, symbols, _ in Decoder(unit, header, coding, number=number,
-                                     threads=threads).symbols():
+    for unit in units:
+        for _, symbols, _ in unit.symbols():
             sha256.update(np.ascontiguousarray(symbols, "<i4").data)
             count += symbols.size
     return {"symbols": count, "sha256": sha256.hexdigest()}

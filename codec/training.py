@@ -19,13 +19,15 @@ SMALLEST = 0.6          # factor that pictures are scaled by
 
 
 def arrays(medium: str, source: str | Path, patch: tuple[int, ...], seed: int,
-           scales: tuple[float, float] = (SMALLEST, 1.0)) -> Iterator[np.ndarray]:
-    """The arrays [*spatial, C], of volumes whole numbers, of the files of a folder (searched
-    deeply; tar shards in it are opened), or of one tar or file, in the order of their names; those
-    that cannot be read, or with a side under the patch's, are left out.
+           scales: tuple[float, float] = (SMALLEST, 1.0), exact: bool = False
+           ) -> Iterator[np.ndarray]:
+    """The arrays [*spatial, C], for exact coding of whole numbers, of the files of a folder
+    (searched deeply; tar shards in it are opened), or of one tar or file, in the order of their
+    names; those that cannot be read, or with a side under the patch's, are left out.
 
     Pictures are scaled by a random factor between two, as far as the patch allows: what lossy files
-    lost, and their softer chroma, mostly goes with it.
+    lost, and their softer chroma, mostly goes with it. Volumes that are smaller than a patch are
+    continued beyond their borders.
 
     Raises:
         CodecError: if there is no such folder or file, a tar is damaged, or nothing in it can be
@@ -41,9 +43,11 @@ def arrays(medium: str, source: str | Path, patch: tuple[int, ...], seed: int,
 
     def arrays_of(blob: bytes, share: float) -> list[np.ndarray]:
         try:
-            found = module.learned(read(blob, MAX_PIXELS))
+            found = module.learned(read(blob, MAX_PIXELS), exact)
         except CodecError:
             return []
+        if medium == "volume" and not exact:
+            found = [_extended(array, patch) for array in found]
         if not found or any(n < p for n, p in zip(found[0].shape, patch)):
             return []
         return [_scaled(a, share, patch[0], scales) for a in found] if medium == "picture" else (
@@ -79,6 +83,12 @@ def _members(path: Path, suffixes: set[str]) -> Iterator[bytes]:
                 file = tar.extractfile(member)
                 if file is not None:
                     yield file.read()
+
+
+def _extended(array: np.ndarray, patch: tuple[int, ...]) -> np.ndarray:
+    """An array [*spatial, C], mirrored at its ends until it is as large as a patch."""
+    pads = [(0, max(0, side - n)) for side, n in zip(patch, array.shape)]
+    return np.pad(array, [*pads, (0, 0)], mode="symmetric")
 
 
 def _scaled(pixels: np.ndarray, share: float, patch: int, scales: tuple[float, float]

@@ -71,7 +71,7 @@ class Numbers:
     def whole(self, values: np.ndarray) -> np.ndarray:
         """Values -> uint; what is no number becomes what is before it."""
         if self.step:
-            values = _filled(values, self.low)
+            values = filled(values, self.low)
             found = np.rint((values.astype(np.float64) - self.low) / self.step).astype(np.int64)
         else:
             wide = self._wide
@@ -116,14 +116,14 @@ def choose(source: np.ndarray | Bands, max_error: float | str) -> Numbers:
     if dtype.kind not in "biuf" or dtype.itemsize > 8:
         raise CodecError(f"its samples are {dtype}; allowed are whole numbers and floats of up to "
                          "64 bits", "unsupported")
-    low, high = _range(source)
+    low, high = range_of(source)
     bound = bound_of(max_error, float(high) - float(low))
     found = Numbers(tuple(source.shape), dtype, low, stated=bound)
     if dtype.kind == "f":
         if max(-low, high) > LARGEST:
             raise CodecError(f"its samples reach {max(-low, high):g}; allowed is {LARGEST:g}",
                              "limit")
-        found = _of_floats(_with_strange(found, source), source, high)
+        found = _of_floats(with_strange(found, source), source, high)
     else:
         whole = int(min(bound, MOST_BOUND))
         found = replace(found, bound=whole, stated=whole)
@@ -143,7 +143,7 @@ def _bands(source: np.ndarray | Bands) -> Iterator[np.ndarray]:
         yield source[at:at + rows]
 
 
-def _range(source: np.ndarray | Bands) -> tuple[Any, Any]:
+def range_of(source: np.ndarray | Bands) -> tuple[Any, Any]:
     """The least and the greatest number."""
     ends = []
     for band in _bands(source):
@@ -198,7 +198,7 @@ def _common_step(source: np.ndarray | Bands) -> float:
     return 1.0 if power == -1024 else 2.0**-power
 
 
-def _with_strange(found: Numbers, source: np.ndarray | Bands) -> Numbers:
+def with_strange(found: Numbers, source: np.ndarray | Bands) -> Numbers:
     """What is no number; without loss a negative zero is strange too."""
     size, patterns = found.dtype.itemsize, dict[bytes, int]()
     out, at = np.zeros(int(np.prod(found.shape)), np.uint8), 0
@@ -222,7 +222,7 @@ def _with_strange(found: Numbers, source: np.ndarray | Bands) -> Numbers:
     return replace(found, patterns=b"".join(patterns), strange=out)
 
 
-def _filled(values: np.ndarray, low: float) -> np.ndarray:
+def filled(values: np.ndarray, low: float) -> np.ndarray:
     """Values whose NaN and infinities are as what is before them."""
     flat, fine = values.reshape(-1), np.isfinite(values).reshape(-1)
     if fine.all():
@@ -308,10 +308,15 @@ def pack(found: Numbers, more: dict) -> list[Section]:
     out = [Section(bitstream.NUMBERS, json.dumps(told, separators=(",", ":")).encode())]
     if found.levels is not None:
         out.append(Section(bitstream.LEVELS, _packed(found.levels)))
-    if found.strange is not None:
-        out.append(Section(bitstream.STRANGE, bytes([len(found.patterns) // found.dtype.itemsize])
-                           + found.patterns + zlib.compress(found.strange.tobytes(), 9)))
-    return out
+    return out + pack_strange(found)
+
+
+def pack_strange(found: Numbers) -> list[Section]:
+    """The section of what is no number, if there is any; `unpack_strange` understands it."""
+    if found.strange is None:
+        return []
+    return [Section(bitstream.STRANGE, bytes([len(found.patterns) // found.dtype.itemsize])
+                    + found.patterns + zlib.compress(found.strange.tobytes(), 9))]
 
 
 def unpack(extras: dict[str, bytes], bound: int, limit: int) -> tuple[Numbers, dict]:
@@ -343,13 +348,14 @@ def unpack(extras: dict[str, bytes], bound: int, limit: int) -> tuple[Numbers, d
                 raise wrong
             found = replace(found, levels=np.cumsum(gaps, dtype=np.int64))
         if bitstream.STRANGE in extras:
-            found = _unpack_strange(found, extras.pop(bitstream.STRANGE))
+            found = unpack_strange(found, extras.pop(bitstream.STRANGE))
     except (KeyError, ValueError, TypeError, IndexError, OverflowError, RecursionError):
         raise wrong from None
     return found, told
 
 
-def _unpack_strange(found: Numbers, payload: bytes) -> Numbers:
+def unpack_strange(found: Numbers, payload: bytes) -> Numbers:
+    """Raises ValueError or IndexError if they hold what cannot be."""
     end, size = 1 + payload[0] * found.dtype.itemsize, int(np.prod(found.shape))
     strange = np.frombuffer(bitstream.inflated(payload[end:], size), np.uint8)
     if len(strange) != size or strange.max(initial=0) > payload[0] or found.dtype.kind != "f":

@@ -17,7 +17,7 @@ from codec.models.learning import Learning, name_of
 
 MEAN_UNITS = 2.0**priors.MEAN_BITS
 FAMILIES = {"photo": "codec.models.picture", "balle": "codec.models.picture",
-            "video": "codec.models.video"}
+            "video": "codec.models.video", "volume": "codec.models.volume"}
 """The module that has a family's transforms, by `transforms(config)`: analysis, synthesis and
 hyper-analysis (None for hyper "none"). Each is a tf.Module of that name and says by `learning()`
 how its weights learn. A synthesis that knows what an error of a latent shows has `energy` and
@@ -74,7 +74,7 @@ class Autoencoder(tf.Module):
             coded = c.latents if c.hyper == "none" else c.hyper_latents
             self.prior = tfc.NoisyDeepFactorized(batch_shape=(coded,))
         log_lambda = np.linspace(*np.log(c.lambdas), c.gains)
-        start = np.repeat(0.5 * (log_lambda - np.log(0.01))[:, None], c.latents, 1)
+        start = np.repeat(0.5 * (log_lambda - np.log(0.01 * c.samples / 3))[:, None], c.latents, 1)
         self.gain = tf.Variable(start.astype(np.float32), name="gain")
         self.inverse_gain = tf.Variable(-start.astype(np.float32), name="inverse_gain")
 
@@ -167,9 +167,7 @@ class Autoencoder(tf.Module):
         bits, y_hat = self.coded(x, q, seed, prediction)
         pixels = tf.cast(tf.reduce_prod(tf.shape(x)[1:-1]), tf.float32)
         x_hat = self._shown(y_hat, prediction)
-        if seed is None:
-            x_hat = tf.round(tf.clip_by_value(x_hat, 0.0, PEAK))
-        return bits / pixels, x_hat
+        return bits / pixels, self._decoded(x_hat) if seed is None else x_hat
 
     def coded(self, x, q, seed=None, prediction=None, tell=None):
         """(bits [B], latents as they are decoded, without gain [B, *grid, M]). tell: is told every
@@ -205,6 +203,11 @@ class Autoencoder(tf.Module):
         beside = () if prediction is None else (prediction / PEAK,)
         return self.synthesis(y, *beside) * float(PEAK)
 
+    def _decoded(self, shown):
+        """It as a decoder gives it."""
+        shown = tf.clip_by_value(shown, 0.0, PEAK)
+        return tf.round(shown) if self.config.whole else shown
+
     def worth(self, q):
         """What a squared error of one step in each latent is worth, in bits: [B, 1, .., M], or None
         where symbols are simply rounded. Constant for gradients."""
@@ -212,7 +215,8 @@ class Autoencoder(tf.Module):
             return None
         lmbda = tf.reshape(self.config.quality_lambda(q), [-1, *[1] * (self.config.rank + 1)])
         return tf.stop_gradient(rules.worth(lmbda, self.config.rdoq, self.synthesis.energy(),
-                                            self.gain_at(self.inverse_gain, q)))
+                                            self.gain_at(self.inverse_gain, q),
+                                            self.config.samples))
 
     def seen(self, prediction, q):
         """The features of a prediction that entropy networks see, [B, *grid, C]; or None."""
@@ -230,7 +234,7 @@ class Autoencoder(tf.Module):
         `rules.correction`. Constant for gradients."""
         y_hat, _ = self.code(y, z_hat, None, self.worth(q), seen)
         gain = self.gain_at(self.inverse_gain, q)
-        shown = tf.round(tf.clip_by_value(self._shown(y_hat * gain, prediction), 0.0, PEAK))
+        shown = self._decoded(self._shown(y_hat * gain, prediction))
         return tf.stop_gradient(rules.correction(
             self.synthesis.towards(x - shown) * gain, y - y_hat, self.synthesis.energy() * gain**2,
             self.config.feedback, tnp))

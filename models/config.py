@@ -46,9 +46,10 @@ class Config:
     of gain vectors; rdoq: what bits count against error where symbols are chosen, 1 as in the loss
     (0: symbols are rounded); feedback: how far latents follow the errors that what is coded shows,
     before they are coded once more (0: they are coded once); lambdas: of quality 1 and 100, in bpp
-    per squared 8-bit error; samples: channels of the signal; cell: samples that a latent spans
-    along each axis; hyper_cell: latents that a hyper-latent spans; halo: cells beyond which no
-    output of a network depends on its input (see codec.windows).
+    per squared 8-bit error; samples: channels of the signal; whole: whether these are whole numbers
+    in 0..255, or any between; cell: samples that a latent spans along each axis; hyper_cell:
+    latents that a hyper-latent spans; halo: cells beyond which no output of a network depends on
+    its input (see codec.windows).
     """
 
     name: str
@@ -66,6 +67,7 @@ class Config:
     feedback: float = 0.0
     lambdas: tuple[float, float] = (0.00012, 0.18)
     samples: int = 3
+    whole: bool = True
     cell: Cell = (16, 16)
     hyper_cell: Cell = (4, 4)
     halo: dict[str, int] = field(default_factory=lambda: {

@@ -70,12 +70,12 @@ def export(model: Autoencoder, folder: str | Path, base: zoo.InstalledModel | No
 
 def _apart(model: Autoencoder, params: dict[str, np.ndarray], base: zoo.InstalledModel | None
            ) -> tuple[dict[str, np.ndarray], list[str]]:
-    """The weights that are to be kept beside a base: all that are not its, but of exact networks,
-    whose integers are kept; and the transforms that are all its own."""
+    """The weights that are to be kept: all but those of exact networks, whose integers are kept,
+    and of a base; and the transforms that are all the base's."""
+    own = {name: v for name, v in params.items() if name.partition("/")[0] not in model.exact}
     if base is None:
-        return params, []
-    own = {name: v for name, v in params.items() if name.partition("/")[0] not in (
-        model.exact) and not (
+        return own, []
+    own = {name: v for name, v in own.items() if not (
         name in base.params and np.array_equal(base.params[name], v))}
     shared = [name for name in model.transforms()
               if not any(weight.startswith(name + "/") for weight in own)]
@@ -194,10 +194,20 @@ def _take_out(graph: bytearray, weights: dict[str, np.ndarray]) -> Iterator[tupl
         for weight, values in weights.items():
             layer = (weight.rpartition("/")[0] or weight) + "/"
             its = any(name.startswith(layer) for name in names)
-            if its and (found := _placed(values, held.view(np.float32))):
+            if its and (found := _placed_part(values, held.view(np.float32))):
                 whole[offset:offset + held.size] = 0
-                yield weight, found[0], offset, found[1]
+                order, factor, *part = found
+                yield weight, order, offset, factor, *part
                 break
+
+
+def _placed_part(values: np.ndarray, held: np.ndarray) -> tuple | None:
+    """(order of axes, factor) as `_placed`, or, of a kernel of volumes that is there by planes, of
+    the one at a tap of depth, and which that is."""
+    if (found := _placed(values, held)) or values.ndim < 5:
+        return found
+    return next(((*found, tap) for tap, plane in enumerate(values)
+                 if (found := _placed(plane, held))), None)
 
 
 def _placed(values: np.ndarray, held: np.ndarray) -> tuple[tuple[int, ...], float] | None:

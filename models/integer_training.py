@@ -11,6 +11,7 @@ import tensorflow as tf
 import tensorflow_compression as tfc
 
 from codec.models.integer import IntegerLayer, IntegerNetwork
+from codec.models.layers.resampling import depth_to_space
 from codec.models.learning import Learning, name_of
 
 HIDDEN_MAX, HIDDEN_BITS = 255, 5        # hidden activations: 0..255 in 1/32
@@ -86,7 +87,8 @@ class TrainedIntegerNetwork(tf.Module):
         x = straight_through_floor(x * _power_of_two(-shift))
         low, high = self._clip(i)
         x = tfc.upper_bound(tfc.lower_bound(x, low), high)
-        return depth_to_space(x, self.upsampling[i])
+        up = self.upsampling[i]
+        return x if up == 1 else depth_to_space(x, self.rank * [up])
 
     def hidden(self, x):
         """What the last layer sees."""
@@ -188,25 +190,9 @@ def straight_through_divide(x, divisor):
     return straight_through_floor(x / divisor)
 
 
-def depth_to_space(x, factor: int):
-    """[B, *grid, factor**rank * C] -> [B, *factor grid, C], as `integer.depth_to_space`.
-
-    >>> depth_to_space(tf.reshape(tf.range(4.0), [1, 1, 4]), 2)[0].numpy().tolist()
-    [[0.0, 1.0], [2.0, 3.0]]
-    """
-    rank = x.shape.rank - 2
-    if factor == 1 or rank == 2:
-        return x if factor == 1 else tf.nn.depth_to_space(x, factor)
-    batch, *grid, _ = tf.unstack(tf.shape(x))
-    channels = x.shape[-1] // factor**rank
-    x = tf.reshape(x, [batch, *grid, *rank * [factor], channels])
-    order = [axis for i in range(1, rank + 1) for axis in (i, rank + i)]
-    x = tf.transpose(x, [0, *order, 2 * rank + 1])
-    return tf.reshape(x, [batch, *(n * factor for n in grid), channels])
-
-
 def exact_conv(x, kernel, dtype=tf.float32):
-    """Convolution in float32, where integers are exact, with gradients computed in dtype.
+    """Convolution in float32, where integers are exact, with gradients computed in dtype; of
+    volumes in float32, too: in bfloat16 TensorFlow 2.14 gives kernels of many outputs wrong ones.
 
     >>> exact_conv(tf.fill([1, 1, 2, 1], 3.0), tf.fill([1, 1, 1, 1], 5.0)).numpy().ravel().tolist()
     [15.0, 15.0]
@@ -224,7 +210,8 @@ def exact_conv(x, kernel, dtype=tf.float32):
     @tf.custom_gradient
     def conv(x, kernel):
         def gradient(g):
-            low_x, low_kernel, low_g = (tf.cast(v, dtype) for v in (x, kernel, g))
+            low_x, low_kernel, low_g = (tf.cast(v, dtype if rank == 2 else tf.float32)
+                                        for v in (x, kernel, g))
             by_x = to_x(input_sizes=tf.shape(x), filter=low_kernel, out_backprop=low_g, **given)
             by_kernel = to_kernel(input=low_x, filter_sizes=tf.shape(kernel), out_backprop=low_g,
                                   **given)

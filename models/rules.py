@@ -54,17 +54,17 @@ def log_gain(table, q, xp=np):
     return xp.take(table, left, axis=0) * (1 - share) + xp.take(table, left + 1, axis=0) * share
 
 
-def worth(lmbda, rdoq: float, energy, inverse_gain):
+def worth(lmbda, rdoq: float, energy, inverse_gain, samples: int = 3):
     """What a squared error of one step in each latent is worth, in bits.
 
-    lmbda: bits per pixel for a squared error of one level of a pixel's three samples; energy [M]:
-    the squared error, in levels, that a unit of each latent makes, summed over samples;
+    lmbda: bits per pixel for a squared error of one level of so many samples that it has; energy
+    [M]: the squared error, in levels, that a unit of each latent makes, summed over samples;
     inverse_gain [..., M]: units that a step is.
 
     >>> worth(0.01, 0.5, 150.0, 2.0)
     4.0
     """
-    return lmbda / (3 * rdoq) * energy * inverse_gain**2
+    return lmbda / (samples * rdoq) * energy * inverse_gain**2
 
 
 def nearer_zero(value, nearest, bits, worth, xp=np):

@@ -11,7 +11,8 @@ A model is a folder:
                           latents, is this and model.json alone: what turns bits into samples
     transforms.zip        the transforms as LiteRT graphs, for who has no TensorFlow: NAME.tflite
                           with zeros where weights belong, and NAME.json, the list of [weight, order
-                          of its axes, offset in the file, factor], so that no weight is there twice
+                          of its axes, offset in the file, factor, and where there is but one tap of
+                          depth, which], so that no weight is there twice
 
 A model that shares weights with another one names it in model.json ("base"), which has to be
 installed too: what its own files lack, weights and graphs, are those of its base.
@@ -173,8 +174,9 @@ class InstalledModel:
         with zipfile.ZipFile(BytesIO(blob)) as archive:
             graph = np.frombuffer(bytearray(archive.read(f"{name}.tflite")), np.uint8)
             places = json.loads(archive.read(f"{name}.json"))
-        for weight, order, offset, factor in places:
-            values = self.params[weight].transpose(order).astype(np.float32) * np.float32(factor)
+        for weight, order, offset, factor, *tap in places:
+            values = self.params[weight][tap[0]] if tap else self.params[weight]
+            values = values.transpose(order).astype(np.float32) * np.float32(factor)
             graph[offset:offset + values.nbytes].view(np.float32)[:] = values.ravel()
         return graph.tobytes()
 
@@ -221,7 +223,8 @@ class InstalledModel:
         if not config.rdoq:
             return lambda value, index, part: np.rint(value).astype(np.int32)
         worth = rules.worth(self.lmbda(quality), config.rdoq,
-                            self._arrays["energy"], self.gain(quality, inverse=True))
+                            self._arrays["energy"], self.gain(quality, inverse=True),
+                            config.samples)
 
         def choose(value: np.ndarray, index: np.ndarray, part: slice) -> np.ndarray:
             symbols = np.rint(value).astype(np.int32)

@@ -7,6 +7,7 @@ Every module has the same names:
     DEFAULT_SUFFIX  of what it writes, unless told
     MODELS          by what they are tuned for; the first is used, unless told
     EXACT           the model for exact coding, or nothing if there is none
+    INSTEAD         the model that `compress` may take instead, or nothing
     recognises      open file -> whether it reads such files, by their first bytes
     read            bytes of a file or open file, limit of samples -> value, with .array
                     [*spatial, C], .notes, .stripped() and .described(); .is_series: it is written
@@ -15,14 +16,15 @@ Every module has the same names:
     kept_name       name before compression, sections before units -> the same if what is decoded
                     is called so by default (with / if it is a folder), else nothing
     info            header -> what to tell of the signal
-    compress        value, target, engine -> sections, one at a time; another engine, of EXACT, is
-                    what it may take instead
+    compress        value, target, engine -> sections, one at a time; another engine, of INSTEAD,
+                    is what it may take instead
     decompress      header, sections after it, engine, part or None -> value, or the part of it;
                     a list, if it is given, gets the boxes that are damaged, and blank
     exactness       header, what sections there are besides -> what to tell of its error bound
     digest          header, sections, engine -> number and SHA-256 of exactly coded samples
     compare         value, value -> what the second has lost, in dB or the like
-    learned         value -> the arrays [*spatial, C] that a model learns from
+    learned         value, whether for exact coding -> the arrays [*spatial, C] that a model learns
+                    from
 
 A medium whose signals may be folders has `is_series`, reads such a path, and has `write_folder`.
 Who adds a medium adds its module, its name here, and its rows in bitstream.MEDIA.

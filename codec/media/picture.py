@@ -31,14 +31,14 @@ from codec.models.coding import Coding
 from codec.models.errors import CodecError
 from codec.windows import Box
 
-__all__ = ["DEFAULT_SUFFIX", "EXACT", "KINDS", "MODELS", "SUFFIXES", "Picture", "compare",
-           "compress", "decompress", "digest", "exactness", "info", "kept_name", "learned", "psnr",
-           "read", "recognises", "write"]
+__all__ = ["DEFAULT_SUFFIX", "EXACT", "INSTEAD", "KINDS", "MODELS", "SUFFIXES", "Picture",
+           "compare", "compress", "decompress", "digest", "exactness", "info", "kept_name",
+           "learned", "psnr", "read", "recognises", "write"]
 
 KINDS = {0: "RGB", 1: "gray", 16: "RGB", 17: "gray"}
 DEFAULT_SUFFIX = ".png"
 MODELS = {"eyes": "photo-eyes", "psnr": "photo"}
-EXACT = "exact"
+EXACT = INSTEAD = "exact"
 BAND = 1 << 23                  # pixels that are worked on at once, about
 TILE, LEAST = 1024, 64          # pixels a coded tile spans, so that a row of them is no larger
 WINDOW = 48                     # cells a window of the transforms spans, each way
@@ -315,7 +315,7 @@ def _gray(pixels: np.ndarray) -> np.ndarray:
     return np.repeat(mean, 3, 2)
 
 
-def learned(picture: Picture) -> list[np.ndarray]:
+def learned(picture: Picture, exact: bool = False) -> list[np.ndarray]:
     """Its pixels."""
     return [np.asarray(picture.pixels)]
 

@@ -28,7 +28,7 @@ from codec.raw_files import pack_around, unpack_around
 from codec.whole_numbers import Numbers
 from codec.windows import Box
 
-__all__ = ["DEFAULT_SUFFIX", "EXACT", "KINDS", "MODELS", "SUFFIXES", "Signal", "compare",
+__all__ = ["DEFAULT_SUFFIX", "EXACT", "INSTEAD", "KINDS", "MODELS", "SUFFIXES", "Signal", "compare",
            "compress", "decompress", "digest", "exactness", "info", "kept_name", "learned", "read",
            "recognises", "write"]
 
@@ -36,6 +36,7 @@ KINDS = {18: "samples"}
 DEFAULT_SUFFIX = ".wav"
 MODELS: dict[str, str] = {}
 EXACT = "exact-signal"
+INSTEAD = ""
 MEDIA = 18
 BLOCK = 1 << 16         # samples of a channel that are coded by themselves
 MOST_TOGETHER = 1 << 22     # samples that are coded side by side by arrays
@@ -85,7 +86,7 @@ def _groups(header: Header, channels: int, blocks: range) -> list[list[int]]:
     return groups + [[i] for i in blocks if (i + 1) * header.tile > length]
 
 
-def learned(signal: Signal) -> list[np.ndarray]:
+def learned(signal: Signal, exact: bool = True) -> list[np.ndarray]:
     """The whole numbers [T, C] that a model learns from: of floats within two bounds."""
     floats = np.dtype(signal.samples.dtype).kind == "f"
     return [whole_numbers.choose(signal.samples, bound).whole(signal.array)

@@ -38,15 +38,15 @@ from codec.models.errors import CodecError
 from codec.raw_files import pack_around, unpack_around
 from codec.windows import Box, Seconds
 
-__all__ = ["DEFAULT_SUFFIX", "EXACT", "KINDS", "MODELS", "SUFFIXES", "Again", "Clip",
-           "clip_or_strip", "compare", "compress", "decompress", "digest", "exactness",
-           "frames_of", "info", "kept_name", "learned", "numbered", "read",
-           "read_pictures", "recognises", "write", "write_pictures"]
+__all__ = ["DEFAULT_SUFFIX", "EXACT", "INSTEAD", "KINDS", "MODELS", "SUFFIXES", "Again", "Clip",
+           "clip_or_strip", "compare", "compress", "decompress", "digest", "exactness", "frames_of",
+           "info", "kept_name", "learned", "numbered", "read", "read_pictures", "recognises",
+           "write", "write_pictures"]
 
 KINDS = {2: "RGB"}
 DEFAULT_SUFFIX = ".mp4"
 MODELS = {"psnr": "video"}
-EXACT = ""
+EXACT = INSTEAD = ""
 MEDIA = 2
 LONGEST = 32                # frames of a group
 CUT = 12.0, 4.0             # a scene ends where frames differ by so many levels, and so many times
@@ -139,7 +139,7 @@ def _packed(clip: Clip) -> bytes:
     return zlib.compress(json.dumps(told, separators=(",", ":")).encode(), 9)
 
 
-def learned(clip: Clip) -> list[np.ndarray]:
+def learned(clip: Clip, exact: bool = False) -> list[np.ndarray]:
     """Its residual pictures, with what they go by: see `video_learning`."""
     from codec.media import video_learning
     return video_learning.learned(clip, MODELS["psnr"])

@@ -89,11 +89,14 @@ class Axis:
         return slice(tap, None, self.up if self.corr else -self.up), first, count
 
 
-def resample(x, kernel, axes: list[Axis], mode: str = "CONSTANT", separable: bool = False):
+def resample(x, kernel, axes: list[Axis], mode: str = "CONSTANT", separable: bool = False,
+             by_planes: bool = False):
     """Runs the map on x [B, *spatial, C]: kernel [*support, C, F] -> [B, *outputs, F].
 
     mode is how tf.pad extends the input where it must be. If separable, output channel c F + f
-    is made of input channel c and kernel[..., c, f] alone: [B, *outputs, C F].
+    is made of input channel c and kernel[..., c, f] alone: [B, *outputs, C F]. by_planes: volumes
+    are filtered plane by plane, by one 2-D convolution for each tap of depth: LiteRT copies what a
+    3-D kernel sees once for each of its taps.
 
     >>> up = resample(tf.ones([1, 3, 1]), tf.ones([2, 1, 1]), [Axis(2, up=2)])
     >>> up[0, :, 0].numpy().tolist()
@@ -102,12 +105,13 @@ def resample(x, kernel, axes: list[Axis], mode: str = "CONSTANT", separable: boo
     if len(axes) == 1:              # a picture of one row: the 2-D kernels are the fast ones
         x = resample(tf.expand_dims(x, 1), kernel[None], [Axis(1), *axes], mode, separable)
         return tf.squeeze(x, [1])
-    if axes == 2 * [Axis(2, up=2)] and not separable:
-        return _to_blocks(x, kernel)
+    if all(a in (Axis(1), Axis(2, up=2)) for a in axes) and max(a.up for a in axes) > 1 and (
+            not separable):
+        return _to_blocks(x, kernel, by_planes)
     n = sizes(x)[1:-1]
     reflected = [a.pads if mode == "REFLECT" else (0, 0) for a in axes]
     x = tf.pad(x, [(0, 0), *reflected, (0, 0)], "REFLECT") if mode == "REFLECT" else x
-    convolve = depthwise if separable else _convolve
+    convolve = depthwise if separable else _by_planes if by_planes and len(axes) == 3 else _convolve
     strides = [a.step for a in axes]
 
     def phases(x, kernel, pads, i):
@@ -138,12 +142,53 @@ def resample(x, kernel, axes: list[Axis], mode: str = "CONSTANT", separable: boo
     return phases(x, kernel, [], 0)
 
 
-def _to_blocks(x, kernel):
-    """Where each sample becomes two by two outputs of its own: one pointwise convolution."""
-    channels, filters = kernel.shape[2:]
-    kernel = tf.transpose(tf.reverse(kernel, [0, 1]), [2, 0, 1, 3])
-    kernel = tf.reshape(kernel, [1, 1, channels, 4 * filters])
-    return tf.nn.depth_to_space(tf.nn.conv2d(x, kernel, 1, "VALID"), 2)
+def _to_blocks(x, kernel, by_planes: bool):
+    """Where each sample becomes two outputs along some axes: one pointwise convolution."""
+    *support, channels, filters = kernel.shape
+    rank = len(support)
+    kernel = tf.transpose(tf.reverse(kernel, list(range(rank))), [rank, *range(rank), rank + 1])
+    kernel = tf.reshape(kernel, [*rank * [1], channels, math.prod(support) * filters])
+    convolve = _by_planes if by_planes and rank == 3 else _convolve
+    return depth_to_space(convolve(x, kernel, rank * [1], (rank + 2) * [[0, 0]]), support)
+
+
+def depth_to_space(x, factors):
+    """[B, *grid, product of factors * C] -> [B, *grid * factors, C], channels ordered as TensorFlow
+    orders those of pictures. Axis by axis, since LiteRT transposes few dimensions at once.
+
+    >>> depth_to_space(tf.reshape(tf.range(4.0), [1, 1, 1, 1, 4]), (2, 1, 2))[0, :, 0, :, 0].numpy()
+    array([[0., 1.],
+           [2., 3.]], dtype=float32)
+    """
+    if len(factors) == 2 and factors[0] == factors[1]:
+        return tf.nn.depth_to_space(x, factors[0])
+    batch, *grid, channels = sizes(x)
+    before = batch
+    for i, factor in enumerate(factors[:-1]):
+        before, channels = before * grid[i], channels // factor
+        x = tf.reshape(x, [before, math.prod(grid[i + 1:]), factor, channels])
+        x = tf.transpose(x, [0, 2, 1, 3])
+        before *= factor
+    out = [n * factor for n, factor in zip(grid, factors)]
+    return tf.reshape(x, [batch, *out, channels // factors[-1]])
+
+
+def space_to_depth(x, factors):
+    """The inverse: [B, *grid * factors, C] -> [B, *grid, product of factors * C].
+
+    >>> space_to_depth(tf.reshape(tf.range(4.0), [1, 2, 1, 2, 1]), (2, 1, 2)).numpy().ravel()
+    array([0., 1., 2., 3.], dtype=float32)
+    """
+    if len(factors) == 2 and factors[0] == factors[1]:
+        return tf.nn.space_to_depth(x, factors[0])
+    batch, *size, channels = sizes(x)
+    grid = [n // factor for n, factor in zip(size, factors)]
+    channels *= factors[-1]
+    for i in reversed(range(len(factors) - 1)):
+        before = batch * math.prod(size[:i]) * grid[i]
+        x = tf.reshape(x, [before, factors[i], math.prod(grid[i + 1:]), channels])
+        x, channels = tf.transpose(x, [0, 2, 1, 3]), channels * factors[i]
+    return tf.reshape(x, [batch, *grid, channels])
 
 
 def _crop(x, axis: int, before: int, after: int):
@@ -174,6 +219,20 @@ def _convolve(x, kernel, strides, pads):
     if len(strides) == 2:
         return tf.nn.conv2d(x, kernel, strides, "VALID")
     return tf.nn.conv3d(x, kernel, [1, *strides, 1], "VALID")
+
+
+def _by_planes(x, kernel, strides, pads):
+    """`_convolve` of volumes, one tap of depth after the other."""
+    x = zero_pad(x, pads)
+    batch, n, *rest = sizes(x)
+    places = (n - kernel.shape[0]) // strides[0] + 1
+
+    def tap(k: int):
+        part = x[:, k:k + (places - 1) * strides[0] + 1:strides[0]]
+        return tf.nn.conv2d(tf.reshape(part, [batch * places, *rest]), kernel[k], strides[1:],
+                            "VALID")
+    total = sum(map(tap, range(1, kernel.shape[0])), tap(0))
+    return tf.reshape(total, [batch, places, *sizes(total)[1:]])
 
 
 def _lack(x, kernel, pads) -> list[int]:

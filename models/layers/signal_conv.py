@@ -23,7 +23,8 @@ class _SignalConv(SavesParameters):
     """
 
     in_phases = False
-    """Whether upsampling is in phases wherever it can be, as LiteRT wants it; set at any time."""
+    """Whether upsampling is in phases wherever it can be, and volumes are filtered by planes, as
+    LiteRT wants it; set at any time."""
 
     def __init__(self, filters, kernel_support, corr=False, strides_down=1, strides_up=1,
                  padding="valid", extra_pad_end=None, channel_separable=False,
@@ -121,7 +122,7 @@ class _SignalConv(SavesParameters):
             inputs = moveaxis(inputs, 1, -1)
         self._check_sizes(inputs.shape[1:-1])
         outputs = resample(inputs, self.kernel, self._axes(), PADDINGS[self.padding],
-                           self.channel_separable)
+                           self.channel_separable, self.in_phases)
         if self.use_bias:
             outputs = tf.nn.bias_add(outputs, self.bias)
         if first:

@@ -10,6 +10,15 @@ import tensorflow as tf
 from codec.models.autoencoder import uniform
 
 
+def patch_of(told: int | Iterable[int], rank: int) -> tuple[int, ...]:
+    """The sizes of a patch: one along all axes, or one for each.
+
+    >>> patch_of(64, 2), patch_of([16, 64, 64], 3)
+    ((64, 64), (16, 64, 64))
+    """
+    return rank * (told,) if isinstance(told, int) else tuple(told)
+
+
 def pack(arrays: Iterable[np.ndarray], patch: tuple[int, ...], most: int = 2**31 - 1):
     """Arrays [*spatial, C] of one C and dtype, end to end.
 
@@ -43,20 +52,23 @@ def pack(arrays: Iterable[np.ndarray], patch: tuple[int, ...], most: int = 2**31
 def crops(samples, table, channels: int, seed, batch: int, patch: tuple[int, ...], count=None):
     """Random crops of what `pack` gives, [B, *patch, C], a pure function of seed (int32 [2]).
 
-    Half of them are mirrored along the last axis, unless it is the only one: time does not run
-    back. The first `count` rows of the table are drawn from, or all.
+    Half of them are mirrored along the last axis, and of volumes along each, but not where it is
+    the only one: time does not run back. The first `count` rows of the table are drawn from, or
+    all.
     """
     n, rank = tf.shape(table)[0] if count is None else count, len(patch)
     which = tf.random.stateless_uniform([batch], seed + [0, 0], 0, n, tf.int32, alg="philox")
-    u = uniform([batch, rank + 1], seed + [0, 1])
+    mirrored = list(range(rank)) if rank == 3 else [rank - 1] * (rank > 1)
+    u = uniform([batch, rank + max(1, len(mirrored))], seed + [0, 1])
     offset, *sizes = tf.unstack(tf.gather(table, which), axis=1)
     place = tf.zeros([batch] + [1] * rank, tf.int32)
     for i, (size, side) in enumerate(zip(sizes, patch)):
         room = size - side + 1
         first = tf.minimum(tf.cast(u[:, i] * tf.cast(room, tf.float32), tf.int32), room - 1)
         along = tf.range(side)[None]
-        if 0 < i == rank - 1:
-            along = tf.where(u[:, rank:] < 0.5, along, side - 1 - along)
+        if i in mirrored:
+            at = rank + mirrored.index(i)
+            along = tf.where(u[:, at:at + 1] < 0.5, along, side - 1 - along)
         along = tf.reshape(first[:, None] + along, [batch, *(side if axis == i else 1
                                                              for axis in range(rank))])
         place = place * tf.reshape(size, [batch] + [1] * rank) + along

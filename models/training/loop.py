@@ -126,7 +126,7 @@ def train(config, source: Callable[[tuple[int, ...], int], Iterable[np.ndarray]]
     settings = _begin(checkpoint, resume, start) or settings_of(config, start, seed, bfloat16)
     settings["minutes"], seed = minutes or settings["minutes"], settings["seed"]
     checkpoint.with_name(SETTINGS).write_text(json.dumps(settings))
-    batch, patch = settings["batch"], config.MODEL.rank * (settings["patch"],)
+    batch, patch = settings["batch"], data.patch_of(settings["patch"], config.MODEL.rank)
     samples, table, channels = data.pack(source(patch, seed), patch)
     samples, table = tf.constant(samples), tf.constant(table)
     tf.keras.utils.set_random_seed(seed)

@@ -38,7 +38,7 @@ def many_steps(trainer: loop.Trainer, settings: dict, k: int):
 
     def one(step, seed, rate, count, table, samples):
         signals = data.crops(samples, table, c.samples, trainer.key(seed, step), settings["batch"],
-                             c.rank * (settings["patch"],), count)
+                             data.patch_of(settings["patch"], c.rank), count)
         keep = tf.minimum(settings["ema"], 1 - 10 / (10 + tf.cast(step, tf.float32)))
         return trainer.step(signals, step, seed, rate, keep)
 

@@ -8,27 +8,31 @@ from PIL import Image
 
 import codec
 from codec import bitstream
-from codec.media import picture, picture_exact, signal, volume
+from codec.media import picture, picture_exact, signal, volume, volume_exact
 from tests.codec.media.made import joined, sections_of
 
 TILES = {"Y": "latents", "S": "samples"}
 
 
-@pytest.fixture(params=["exact picture", "latents", "volume", "signal"])
+@pytest.fixture(params=["exact picture", "latents", "exact volume", "volume", "signal"])
 def case(request, photo, monkeypatch):
     """A file of several tiles, and what it shows."""
     monkeypatch.setattr(picture, "TILE", 64)
     monkeypatch.setattr(picture_exact, "TILE", 128)
-    monkeypatch.setattr(volume, "SLAB", 1 << 10)
-    monkeypatch.setattr(volume, "PLANES", 4)
-    monkeypatch.setattr(volume, "LEAST", 4)
+    monkeypatch.setattr(volume_exact, "SLAB", 1 << 10)
+    monkeypatch.setattr(volume_exact, "PLANES", 4)
+    monkeypatch.setattr(volume_exact, "LEAST", 4)
+    monkeypatch.setattr(volume, "MOST", 4)
+    monkeypatch.setattr(volume, "TILE", 64)
     monkeypatch.setattr(signal, "BLOCK", 256)
     wave = photo[:10].reshape(-1, 2).astype(np.int16)[:1100] * 90 - 9000
     source, wish = {
         "exact picture": (photo, {"max_error": 0}),
         "latents": (photo[:100, :150], {"quality": 50, "model": "photo"}),
-        "volume": (np.ascontiguousarray(photo[:60, :40].transpose(2, 0, 1)).repeat(3, 0)
-                   .astype(np.int16) - 50, {"max_error": 0}),
+        "exact volume": (np.ascontiguousarray(photo[:60, :40].transpose(2, 0, 1)).repeat(3, 0)
+                         .astype(np.int16) - 50, {"max_error": 0}),
+        "volume": (np.ascontiguousarray(photo[:60, :140].transpose(2, 0, 1)).repeat(3, 0)
+                   .astype(np.int16) - 50, {"quality": 40, "model": "volume"}),
         "signal": (codec.Signal(wave, 8000), {"max_error": 0})}[request.param]
     blob = codec.compress(source, **wish)
     return blob, codec.decompress(blob)

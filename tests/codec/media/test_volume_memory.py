@@ -10,11 +10,12 @@ ROOM = 32 << 20         # bytes that a process may take besides those that it ha
 CHILD = """
 import resource, sys
 from codec import cli, raw_files, whole_numbers
-from codec.media import volume
+from codec.media import volume_exact, volume_plan
 from codec.models import exact_fitting
 
 exact_fitting.MOST = 1 << 13
-volume.SLAB, volume.TOGETHER, volume.LARGE = 1 << 14, 1, 1
+volume_exact.SLAB = volume_plan.AT_ONCE = 1 << 14
+volume_exact.TOGETHER = volume_plan.LARGE = 1
 whole_numbers.ROWS = raw_files.BAND = 1 << 18
 
 
