@@ -233,7 +233,8 @@ def _for_models_and_measuring() -> dict:
             arg("--bfloat16", action="store_true", help="compute in 16 bits, where that is faster"),
             arg("--resume", action="store_true", help="go on from DIR's checkpoint")]),
         commands.evaluate: ("Rate-distortion report: page, JSON, CSV, curves.", [
-            arg("data", nargs="?", metavar="FOLDER", help="pictures to measure on, or clips"),
+            arg("data", nargs="?", metavar="FOLDER",
+                help="pictures to measure on, clips, or volumes"),
             arg("-o", dest="output", default="report", metavar="DIR", help="default %(default)s"),
             arg("--codecs", type=arguments.words, metavar="A,B",
                 help="default: codec (ours) and all rivals; models by name"),

@@ -226,20 +226,21 @@ def train(args) -> None:
 
 
 def evaluate(args) -> None:
-    from codec.eval import clips, datasets, report
+    from codec.eval import clips, datasets, report, volumes
     if bool(args.compare) == bool(args.data):
         usage("give a FOLDER, or --compare OLD NEW")
     try:
         if args.compare:
             old, new = args.compare
             sys.exit(0 if report.compare_files(old, new, args.margin) else 1)
-        if found := datasets.clips(args.data):
-            if args.metrics or args.bpp or args.published or args.resume or (
-                    args.model != codec.DEFAULT_MODEL):
-                usage("of clips give --codecs, --qualities and -o alone")
-            say("\n".join(clips.run(found, args.output, args.codecs, args.qualities)))
-            say(str(Path(args.output) / "clips.html"))
-            sys.exit(0)
+        for kind, measure in (("clips", clips.run), ("volumes", volumes.run)):
+            if found := getattr(datasets, kind)(args.data):
+                if args.metrics or args.bpp or args.published or args.resume or (
+                        args.model != codec.DEFAULT_MODEL):
+                    usage(f"of {kind} give --codecs, --qualities and -o alone")
+                say("\n".join(measure(found, args.output, args.codecs, args.qualities)))
+                say(str(Path(args.output) / f"{kind}.html"))
+                sys.exit(0)
         wanted = {"names": args.codecs, "metrics": args.metrics, "bpp": args.bpp}
         results = report.run(
             args.data, args.output, model=args.model, qualities=args.qualities,

@@ -1,4 +1,4 @@
-"""Folders of pictures, and of clips, to measure on."""
+"""Folders of pictures, of clips, and of volumes, to measure on."""
 
 from __future__ import annotations
 
@@ -34,3 +34,18 @@ def clips(folder: str | Path) -> list[Path]:
     if any(path.suffix.lower() in known["picture"] for path in paths):
         return []
     return [path for path in paths if path.suffix.lower() in known["video"]]
+
+
+def volumes(folder: str | Path) -> list[Path]:
+    """The volumes of a folder that holds no pictures, or one volume, in the order of their names;
+    none of any other."""
+    folder, medium = Path(folder), media.module("volume")
+    others = media.module("picture").SUFFIXES - medium.SUFFIXES
+    paths, found = sorted(folder.iterdir()) if folder.is_dir() else [folder], list[Path]()
+    if any(path.suffix.lower() in others for path in paths):
+        return []
+    for path in paths:
+        if path.is_file() and any(path.name.lower().endswith(s) for s in medium.SUFFIXES):
+            with open(path, "rb") as file:
+                found += [path] if media.of_file(file) is medium else []
+    return found

@@ -32,6 +32,7 @@ RANGE = 34.0, 60.0      # dB
 QUALITIES = 15, 30, 45, 60, 75, 90
 CRF = 4, 10, 16, 22, 28, 34, 40
 SHARES = range(4, 13)       # errors may be 2**-k of the range
+LEAST = 64
 X265 = {"preset": "medium", "x265-params": "log-level=none"}
 Point = dict[str, Any]
 Coder = Callable[[np.ndarray, float], tuple[int, np.ndarray]]      # samples, setting
@@ -80,10 +81,10 @@ def x265(samples: np.ndarray, crf: float) -> tuple[int, np.ndarray]:
     import av
     whole, back = _whole(samples, 4095)
     height, width = whole.shape[-2:]
-    frames = np.pad(whole.reshape(-1, height, width), [(0, 0), (0, max(height % 2, 16 - height)),
-                                                       (0, max(width % 2, 16 - width))], "edge")
+    more = [(0, max(n % 2, LEAST - n)) for n in (height, width)]    # it writes beyond small frames
+    frames = np.pad(whole.reshape(-1, height, width), [(0, 0), *more], "edge")
     out = io.BytesIO()
-    with av.open(out, "w", format="hevc") as target:        # a raw stream: nothing around it
+    with av.open(out, "w", format="hevc") as target:        # bare: nothing around it
         stream: Any = target.add_stream("libx265", rate=25)
         stream.height, stream.width, stream.pix_fmt = *frames.shape[1:], "gray12le"
         stream.options = {**X265, "crf": f"{crf:g}"}
@@ -91,7 +92,7 @@ def x265(samples: np.ndarray, crf: float) -> tuple[int, np.ndarray]:
             frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(plane), format="gray12le")
             target.mux(stream.encode(frame))
         target.mux(stream.encode())
-    with av.open(io.BytesIO(out.getvalue())) as container:
+    with av.open(io.BytesIO(out.getvalue()), "r") as container:
         shown = np.stack([frame.to_ndarray() for frame in container.decode(video=0)])
     return len(out.getvalue()), back(shown[:, :height, :width].reshape(samples.shape))
 
@@ -165,3 +166,47 @@ def table(results: dict[str, dict[str, list[Point]]]) -> Iterator[str]:
         yield f"{file[:33]:<34}" + "".join(cells)
     yield f"{'mean':<34}" + "".join(f"{np.mean(c):>+10.1f}%" if c else f"{'-':>11}"
                                     for c in columns.values())
+
+
+def slices(samples: np.ndarray) -> list[np.ndarray]:
+    """Three planes through the middle of the last three axes, at right angles; of a series, of its
+    middle one."""
+    while samples.ndim > 3:
+        samples = samples[len(samples) // 2]
+    samples = samples.reshape((1,) * (3 - samples.ndim) + samples.shape)
+    return [samples.take(n // 2, axis) for axis, n in enumerate(samples.shape)]
+
+
+def run(paths: Sequence[Path], out: str | Path, names: Sequence[str] | None = None,
+        qualities: Sequence[float] | None = None) -> list[str]:
+    """Measures coders on volumes and writes everything into `out`; returns the lines of the table.
+
+    Raises:
+        ValueError: for a coder that is not known, or not there, or results that would be
+            overwritten; also if a package is missing.
+    """
+    need("av", "plotly")
+    out, known = Path(out), coders()
+    for name in names or ():
+        if name not in known:
+            raise ValueError(f"codec {name!r} is not known for volumes, or imagecodecs is not "
+                             f"installed; known: {', '.join(known)}")
+    if (out / "results.json").exists():
+        raise ValueError(f"{out / 'results.json'} exists: choose another folder")
+    out.mkdir(parents=True, exist_ok=True)
+    if qualities:
+        known["codec"] = ours, qualities
+    results, looks = dict[str, dict[str, list[Point]]](), {}
+    for path in paths:
+        with open(path, "rb") as file:
+            samples = np.asarray(media.module("volume").read(file, codec.MAX_PIXELS).samples)
+        results[path.name] = {name: curve(samples, *known[name]) for name in names or known}
+        (out / "results.json").write_text(json.dumps(results))
+        points = results[path.name].get("codec", [])
+        shown = ours(samples, points[len(points) // 2]["setting"])[1] if points else samples
+        looks[path.name] = list(zip(slices(samples), slices(shown)))
+        print(f"{path.name}: " + "; ".join(f"{p['bpp']:.3f} bits, {p['psnr']:.2f} dB"
+                                           for p in points), flush=True)
+    lines = list(table(results)) if "codec" in (names or known) else []
+    volume_page.write(results, lines, looks, out)
+    return lines

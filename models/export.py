@@ -30,11 +30,13 @@ SIDE = {1: 1 << 16, 2: 512, 3: 64}      # of the signal that products are counte
 
 
 def export(model: Autoencoder, folder: str | Path, base: zoo.InstalledModel | None = None,
-           signals: np.ndarray | None = None, **facts) -> zoo.InstalledModel:
+           signals: np.ndarray | None = None, lean: bool = False, **facts
+           ) -> zoo.InstalledModel:
     """Writes a model as an installed one and returns it; the model's own weights stay as they are.
     base: a model that it shares weights with; signals: some of those it was trained on, from which
     tables have how often symbols occur (else they are logistic), and a synthesis in integers how
-    large numbers get (else it is a rough one).
+    large numbers get (else it is a rough one); lean: whether weights of exact networks, whose
+    integers are kept anyway, are left out, as they are beside a base.
 
     Weights are rounded to float16 first, so that what is exported and loaded again is one and the
     same function. facts go into model.json as they are.
@@ -44,7 +46,7 @@ def export(model: Autoencoder, folder: str | Path, base: zoo.InstalledModel | No
     """
     params = {name: v.numpy().astype(np.float16) for name, v in model.weights().items()}
     plain = build(model.config, params)         # whatever the arithmetic of the trained one
-    own, shared = _apart(plain, params, base)
+    own, shared = _apart(plain, params, base, lean)
     coding = _coding(plain, signals)
     if base and plain.sees_prediction:
         coding |= _forms(plain, params, base, None if signals is None else signals[:FORM_SIGNALS])
@@ -68,11 +70,12 @@ def export(model: Autoencoder, folder: str | Path, base: zoo.InstalledModel | No
     return zoo.open_folder(folder)
 
 
-def _apart(model: Autoencoder, params: dict[str, np.ndarray], base: zoo.InstalledModel | None
-           ) -> tuple[dict[str, np.ndarray], list[str]]:
-    """The weights that are to be kept: all but those of exact networks, whose integers are kept,
-    and of a base; and the transforms that are all the base's."""
-    own = {name: v for name, v in params.items() if name.partition("/")[0] not in model.exact}
+def _apart(model: Autoencoder, params: dict[str, np.ndarray], base: zoo.InstalledModel | None,
+           lean: bool) -> tuple[dict[str, np.ndarray], list[str]]:
+    """The weights that are to be kept: all, or all but those of exact networks and of a base; and
+    the transforms that are all the base's."""
+    own = {name: v for name, v in params.items()
+           if not (lean or base) or name.partition("/")[0] not in model.exact}
     if base is None:
         return own, []
     own = {name: v for name, v in own.items() if not (

@@ -87,8 +87,7 @@ class TrainedIntegerNetwork(tf.Module):
         x = straight_through_floor(x * _power_of_two(-shift))
         low, high = self._clip(i)
         x = tfc.upper_bound(tfc.lower_bound(x, low), high)
-        up = self.upsampling[i]
-        return x if up == 1 else depth_to_space(x, self.rank * [up])
+        return depth_to_space(x, self.rank * [self.upsampling[i]])
 
     def hidden(self, x):
         """What the last layer sees."""

@@ -19,8 +19,9 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 
 def configuration(name: str) -> ModuleType:
-    """The module codec.models.training.configs.NAME: MEDIUM, MODEL and TRAINING; and BASE, if it
-    shares weights with an installed model, which is where its training begins.
+    """The module codec.models.training.configs.NAME: MEDIUM, MODEL and TRAINING; BASE, if it shares
+    weights with an installed model, which is where its training begins; and LEAN, if it is True:
+    see `export`.
 
     Raises:
         ValueError: if there is none, with the names there are.
@@ -65,4 +66,5 @@ def train_and_export(config: str, source: Callable[[tuple[int, ...], int], Itera
     from codec.models.training import loop
     model, facts, signals = loop.train(found, source, out, minutes=minutes, start=begin,
                                        resume=resume, bfloat16=bfloat16, console=console)
-    return export(model, Path(out) / config, base, signals, **facts).path
+    return export(model, Path(out) / config, base, signals, getattr(found, "LEAN", False),
+                  **facts).path

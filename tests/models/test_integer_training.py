@@ -117,5 +117,18 @@ def test_exact_convolution_has_the_gradients_of_any(rank, dtype, tolerance):
 def test_depth_to_space_is_that_of_the_definition(grid, factor):
     rank = len(grid)
     deep = np.arange(np.prod(grid) * factor**rank * 2).reshape(*grid, -1)
-    found = integer_training.depth_to_space(tf.constant(deep[None], tf.float32), factor)
+    found = integer_training.depth_to_space(tf.constant(deep[None], tf.float32), rank * (factor,))
     assert (found[0].numpy() == integer.depth_to_space(deep, rank * (factor,))).all()
+
+
+def test_gradients_of_volumes_are_right_in_16_bits_too():
+    """TensorFlow's own, in bfloat16, of this shape are not."""
+    x, kernel = (tf.random.stateless_normal(shape, [1, 2]) for shape in (
+        [4, 2, 4, 4, 64], [3, 3, 3, 64, 512]))
+    found = []
+    for dtype in (tf.float32, tf.bfloat16):
+        with tf.GradientTape() as tape:
+            tape.watch(kernel)
+            total = tf.reduce_sum(integer_training.exact_conv(x, kernel, dtype)**2)
+        found.append(tape.gradient(total, kernel).numpy())
+    np.testing.assert_allclose(*found, atol=1e-3 * np.abs(found[0]).max())

@@ -7,6 +7,7 @@ Planes have a DCT of 16x16 each; only networks, and what codes latents, look acr
 from codec.models.config import Config
 
 MEDIUM = "volume"
+LEAN = True
 MODEL = Config("volume-planes", family="volume", channels=(64, 96), latents=256, hyper_latents=64,
                slices=(16, 48, 64, 128), quarters=True, context=64, rdoq=0.5, feedback=0.7,
                lambdas=(0.0005, 12.0), samples=1, whole=False, cell=(1, 16, 16),
