@@ -5,6 +5,7 @@ of the values is the range of the levels. What is no number (NaN, infinities) is
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,6 +27,7 @@ from codec.whole_numbers import (
 )
 
 PEAK = 255.0
+ROWS = 1 << 20          # samples that are computed at once
 SCATTERED = 1 / 16      # bytes a sample that it may take to say what is no number
 FEW = 1 << 10           # bytes for that which are always allowed
 
@@ -55,22 +57,28 @@ class ValueRange:
 
     def levels(self, values: np.ndarray) -> np.ndarray:
         """float32; what is no number is as what is before it."""
+        return _by_rows(self._levels, values, np.dtype(np.float32))
+
+    def values(self, levels: np.ndarray) -> np.ndarray:
+        """The other way round, within the range, but for what is no number."""
+        return _by_rows(self._values, levels, self.dtype)
+
+    def _levels(self, values: np.ndarray) -> np.ndarray:
         low = self.numbers.low
         if self.dtype.kind == "f":
             above = filled(values, low).astype(np.float64) - low
         else:               # by wrapping around: all differences of 64 bits fit into 64
             above = (_unsigned(values) - _unsigned(low)).astype(np.float64)
-        return (above * (PEAK / max(self.high - low, 1e-300))).astype(np.float32)
+        return above * (PEAK / max(self.high - low, 1e-300))
 
-    def values(self, levels: np.ndarray) -> np.ndarray:
-        """The other way round, within the range, but for what is no number."""
+    def _values(self, levels: np.ndarray) -> np.ndarray:
         low, span = self.numbers.low, self.high - self.numbers.low
         above = np.clip(levels.astype(np.float64) / PEAK, 0, 1) * span
         if self.dtype.kind == "f":
-            return np.clip(low + above, low, self.high).astype(self.dtype)
+            return np.clip(low + above, low, self.high)
         whole = np.minimum(np.rint(above), 2.0**64 - 2.0**11).astype(np.uint64)
         found = np.minimum(whole, np.uint64(span)) + _unsigned(low)
-        return (found if self.dtype.kind == "u" else found.view(np.int64)).astype(self.dtype)
+        return found if self.dtype.kind == "u" else found.view(np.int64)
 
     def put_strange(self, values: np.ndarray, box: tuple[slice, ...]) -> None:
         """What is no number, into the values [*box] of a box of the array."""
@@ -79,6 +87,15 @@ class ValueRange:
     def described(self) -> dict:
         """What to tell of it."""
         return {"dtype": str(self.dtype), "range": [self.numbers.low, self.high]}
+
+
+def _by_rows(change: Callable, source: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    """What `change` makes of an array, some rows at a time: it computes in 64 bits."""
+    out = np.empty(source.shape, dtype)
+    rows = max(1, ROWS * len(source) // max(1, source.size))
+    for at in range(0, len(source), rows):
+        out[at:at + rows] = change(source[at:at + rows])
+    return out
 
 
 def _unsigned(values: Any) -> np.ndarray:

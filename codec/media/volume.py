@@ -59,7 +59,7 @@ EXACT = "exact-volume"
 INSTEAD = "volume-planes"
 MEDIA = 3
 TILE = 128              # samples each way of a plane
-SLAB = 1 << 23          # samples of a slab, about
+SLAB = 1 << 22          # samples of a slab, about
 LEAST, MOST = 4, 64     # planes of one
 KEPT = 400 << 20        # bytes of latents that are kept rather than computed again
 TRIED = 60.0            # quality that orders of the axes are tried at, if none is asked for
@@ -159,9 +159,9 @@ def _plan(volume: Volume, values: ValueRange, quality: float, *engines: Engine |
     return min((first, *others), key=cost) if others else first
 
 
-def _planes_of(area: int) -> int:
-    """Of a slab, of planes of so many samples."""
-    return min(max(SLAB // area // LEAST * LEAST, LEAST), MOST)
+def _planes_of(height: int, width: int) -> int:
+    """Of a slab, of planes so high and wide."""
+    return min(max(SLAB // (height * width) // LEAST * LEAST, LEAST), MOST)
 
 
 def _header(plan: Plan, quality: float, engine: Engine) -> Header:
@@ -257,7 +257,8 @@ def decompress(header: Header, sections: Iterable[Section], engine: Engine,
             exact_tiles.blank(shown, box, [plan.of_file(gone, rank) for gone in bad], lost)
         return shown
     area = volume_plan.area_of(part, found.shape[:rank])
-    samples = volume_plan.shown(plan, found.shape, found.dtype, area, 1, values)
+    samples = volume_plan.shown(plan, found.shape, found.dtype, area, engine.threads,
+                                values)
     return Volume(samples, form, () if part else around, colours)
 
 

@@ -37,8 +37,9 @@ TOGETHER = 3            # slabs for each thread that are decoded at once
 MOST_PLANES, MOST_TILE = 1 << 12, 1 << 22       # of a slab; samples: a decoder takes no more
 
 
-def planes_of(area: int) -> int:
-    """Of a slab, of planes of so many samples."""
+def planes_of(height: int, width: int) -> int:
+    """Of a slab, of planes so high and wide."""
+    area = min(TILE, height) * min(TILE, width)
     return min(max(SLAB // area, min(PLANES, MOST // area), LEAST), MOST_PLANES)
 
 

@@ -29,9 +29,10 @@ def learned(samples: np.ndarray) -> list[np.ndarray]:
 def _ranges(values: np.ndarray) -> Iterator[np.ndarray]:
     """Values in 0..255; and once more if a few of them take up half the range."""
     fine = np.isfinite(values)
-    low, high = values[fine].min(initial=0), values[fine].max(initial=0)
-    near = np.quantile(values[fine], (OUTLIERS, 1 - OUTLIERS)) if fine.any() else (low, high)
-    for bottom, top in ((low, high), near):
+    there = values[fine] if fine.any() else np.zeros(1, np.float32)
+    low, high = there.min(), there.max()
+    for bottom, top in ((low, high), np.quantile(there, (OUTLIERS, 1 - OUTLIERS))):
         if (bottom, top) == (low, high) or 2 * (top - bottom) < high - low:
             scale = PEAK / max(top - bottom, 1e-30)
-            yield (np.clip(np.where(fine, values, bottom), bottom, top) - bottom) * scale
+            levels = (np.clip(np.where(fine, values, bottom), bottom, top) - bottom) * scale
+            yield np.minimum(levels, PEAK).astype(np.float32)

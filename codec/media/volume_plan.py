@@ -87,14 +87,13 @@ def axes_of(volume: Volume) -> tuple[tuple[int, ...], int]:
     return (1,) * (4 - rank) + shape[:rank], shape[-1] if volume.channels else 1
 
 
-def plans(axes: tuple[int, ...], channels: int, tile: int, slab: Callable[[int], int]
+def plans(axes: tuple[int, ...], channels: int, tile: int, slab: Callable[[int, int], int]
           ) -> list[Plan]:
     """Those to choose from, the one that goes through a file once first, and alone where others
-    would take too long; slab: how many planes of so many samples are one. Series see the time
+    would take too long; slab: how many planes, so high and wide, are one. Series see the time
     before first, volumes the slice before. What has two axes is a plane, what has one a row."""
     def plan(order: tuple[int, ...]) -> Plan:
-        return Plan(axes, order, slab(math.prod(min(tile, axes[axis]) for axis in order[2:])),
-                    channels, tile)
+        return Plan(axes, order, slab(*(axes[axis] for axis in order[2:])), channels, tile)
     if sum(n > 1 for n in axes) < 3:
         return [plan(tuple(sorted(range(4), key=lambda axis: axes[axis] > 1)))]
     found = [made for order in ORDERS[axes[0] > 1]

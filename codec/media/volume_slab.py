@@ -13,7 +13,7 @@ from codec.engines import Engine
 from codec.models.errors import CodecError
 from codec.windows import Box
 
-WINDOW = 16, 24, 24     # cells a window of the transforms spans
+WINDOW = 8, 20, 20      # cells a window of the transforms spans
 
 
 class Slab(NamedTuple):

@@ -224,7 +224,16 @@ def _convolve(x, kernel, strides, pads):
 
 
 def _by_planes(x, kernel, strides, pads):
-    """`_convolve` of volumes, one tap of depth after the other."""
+    """`_convolve` of volumes: all planes at once where kernels are one plane, or one column, else
+    one tap of depth after the other."""
+    depth, *across, _, _ = kernel.shape
+    same = strides == [1, 1, 1] and pads[1:-1] == [[k // 2, k // 2] for k in kernel.shape[:3]]
+    batch, n, height, width, channels = sizes(x)
+    if same and (depth == 1 or across == [1, 1]):
+        flat = [batch * n, height, width] if depth == 1 else [batch, n, height * width]
+        x = tf.reshape(x, [*flat, channels])
+        out = tf.nn.conv2d(x, kernel[0] if depth == 1 else kernel[:, 0], 1, "SAME")
+        return tf.reshape(out, [batch, n, height, width, out.shape[-1]])
     x = zero_pad(x, pads)
     batch, n, *rest = sizes(x)
     places = (n - kernel.shape[0]) // strides[0] + 1

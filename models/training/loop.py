@@ -22,8 +22,9 @@ from codec.models.zoo import InstalledModel
 CHECKPOINT_SECONDS = 180
 SETTINGS = "run.json"       # beside the checkpoint
 LOG_STEPS = 50
-LOSS = "squared", "ssimulacra2", "ms_ssim", "chroma"      # settings that may be left out
+LOSS = "squared", "relative", "ssimulacra2", "ms_ssim", "chroma"  # settings that may be left out
 METRICS = ("loss", "bpp", "mse", "norm")
+LITTLE = 0.01               # bits a pixel, of which nothing can be saved
 WARM_UP = 0.02              # share of the schedule
 FLOOR = 0.02                # of the learning rate, at the end
 START_RATE = 0.35           # of both learning rates, where weights are already trained
@@ -33,12 +34,14 @@ RATE_CROPS, TOLD_CROPS = 16, 384
 
 class Trainer(tf.Module):
     """The train step and all it changes. squared: share of lambda that squared error counts by;
-    the others: see `difference` of the model's family."""
+    relative: whether each signal counts by its own relative saving, see `relative_cost`; the
+    others: see `difference` of the model's family."""
 
     def __init__(self, model: Autoencoder, adam: float, muon: float, squared: float = 1.0,
-                 **seen: float):
+                 relative: bool = False, **seen: float):
         super().__init__(name="trainer")
         self.model, self.squared, self.seen = model, squared, seen
+        self.cost = relative_cost if relative else rate_distortion
         self.optimizer = Optimizer(model, adam, muon)
 
     def key(self, seed, step):
@@ -60,7 +63,7 @@ class Trainer(tf.Module):
         with tf.GradientTape() as tape:
             bpp, shown = self.model(signals, q, key + [0, 3], prediction)
             mse = squared_error(signals, shown)
-            loss = rate_distortion(bpp, self.squared * mse, self.model.config.quality_lambda(q))
+            loss = self.cost(bpp, self.squared * mse, self.model.config.quality_lambda(q))
             if self.seen:
                 loss += self.model.family.difference(signals, shown, **self.seen)
         weights = self.optimizer.weights
@@ -84,6 +87,20 @@ def rate_distortion(bpp, mse, lmbda):
     0.8999999761581421
     """
     return tf.reduce_mean((bpp + lmbda * mse) * tf.math.rsqrt(lmbda / 0.01))
+
+
+def relative_cost(bpp, mse, lmbda):
+    """Mean over the batch of log(bpp + lambda * mse + LITTLE).
+
+    Whatever a signal takes, a percent of it counts as much: where signals differ by far more than
+    qualities do, those of noise would have all the say otherwise. Gradients are those of the
+    relative cost.
+
+    >>> saved = [relative_cost(tf.constant([rate]), 0.0, 1.0) for rate in (0.2, 0.1)]
+    >>> round(float(saved[0] - saved[1]), 2)
+    0.65
+    """
+    return tf.reduce_mean(tf.math.log(bpp + lmbda * mse + LITTLE))
 
 
 def quality_at(share):

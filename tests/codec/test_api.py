@@ -129,13 +129,15 @@ def test_verify_sees_every_symbol(blob):
 
 
 def test_installed_models_are_what_their_files_say():
-    exact, signals, volumes, photo, eyes, video = codec.installed_models()
+    exact, signals, volumes, photo, eyes, video, near, planes = codec.installed_models()
     assert (exact["name"], exact["media"]) == ("exact", "picture")
     assert (signals["name"], signals["media"]) == ("exact-signal", "signal")
     assert (volumes["name"], volumes["media"]) == ("exact-volume", "volume")
     assert (photo["name"], photo["media"]) == ("photo", "picture")
     assert (eyes["name"], eyes["media"]) == ("photo-eyes", "picture")
     assert (video["name"], video["media"]) == ("video", "video")
+    assert [(found["name"], found["media"]) for found in (near, planes)] == [
+        ("volume", "volume"), ("volume-planes", "volume")]
     assert codec.find_model("photo").info == photo
 
 
@@ -196,7 +198,7 @@ GRAY = np.full([20, 30], 90, np.uint8)
     (GRAY, {"quality": 50, "size": 1000}, "usage",
      "give one of quality, size, bpp, psnr, ssimulacra2"),
     (GRAY, {"bpp": 0}, "usage", "bpp is 0; it must be above 0"),
-    (GRAY.astype(float), {}, "usage", "give --lossless or --max-error"),
+    (GRAY.astype(float), {}, "usage", "give --lossless, --max-error or a --quality"),
     (GRAY[:0], {}, "usage", "nothing to compress"),
     (GRAY, {"engine": "onnx"}, "usage", "known: auto, litert, tensorflow"),
     (GRAY, {"model": "nope"}, "missing", "model 'nope' is not installed; installed: exact"),

@@ -338,7 +338,13 @@ def test_volumes_come_back_as_files(command, tmp_path):
                              "-o", tmp_path / "part.npy")
     assert status == 0 and (np.load(tmp_path / "part.npy") == samples[3:5, 2:7, 1:5]).all()
     status, out, err = command("compress", tmp_path / "scan.npy", "--force")
-    assert status == 1 and err.endswith("give --lossless or --max-error\n")
+    assert status == 1 and err.endswith("give --lossless, --max-error or a --quality\n")
+    status, out, err = command("compress", tmp_path / "scan.npy", "--force", "--target-bpv", "2")
+    assert (status, err) == (0, "") and "quality" in out
+    assert (tmp_path / "scan.npy.tfci").stat().st_size <= samples.size / 4
+    status, out, _ = command("decompress", tmp_path / "scan.npy.tfci", "--start", "2", "--end", "4",
+                             "-o", tmp_path / "part.npy")
+    assert status == 0 and np.load(tmp_path / "part.npy").shape == (2, 20, 24)
     report = json.loads(command("compress", tmp_path / "scan.npy", "--max-error", "5%", "--force",
                                 "--json", "--measure")[1])
     assert report["max_error"] == 4 and report["largest_error"] <= 4

@@ -55,7 +55,8 @@ def test_it_knows_this_installation():
     assert report["numpy"] == metadata.version("numpy")
     assert report["models"] == ", ".join(
         f"{name} {zoo.find(name).digest.hex()}" for name in (
-            "exact", "exact-signal", "exact-volume", "photo", "photo-eyes", "video"))
+            "exact", "exact-signal", "exact-volume", "photo", "photo-eyes", "video", "volume",
+            "volume-planes"))
     assert report["engine by default"] == "litert" and report["engine litert"] == "ready"
 
 

@@ -111,6 +111,8 @@ def seeds(target: str) -> list[bytes]:
     exact += [codec.compress(samples, max_error=bound) for samples, bound in (
         (fields, "1%"), (np.where(fields > 900, np.nan, fields), 1), (97 * fields.astype("i4"), 0),
         (codec.Signal(fields.reshape(30, 2).astype("i2"), 8000), 0))]
+    exact += [codec.compress(codec.Volume(samples), quality=50, model=model) for samples, model in (
+        (fields, "volume"), (np.where(fields > 900, np.nan, fields), "volume-planes"))]
     with suppress(codec.CodecError):            # where PyAV or OpenCV are not there
         exact.append(codec.compress(np.stack([made.RGB[i:i + 17, 2 * i:2 * i + 19]
                                               for i in range(3)]), quality=40))

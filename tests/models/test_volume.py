@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from codec import engines
+from codec import engines, windows
 from codec.models import export, volume
 from codec.models.autoencoder import Autoencoder
 from codec.models.config import Config
@@ -12,8 +12,9 @@ from codec.models.config import Config
 NEAR = Config("near", family="volume", channels=(16, 8), latents=32, hyper_latents=4,
               slices=(8, 24), quarters=True, context=8, rdoq=0.5, feedback=0.7, samples=1,
               whole=False, cell=(4, 8, 8), hyper_cell=(4, 4, 4),
-              halo={"analysis": 3, "hyper_analysis": 1, "hyper_synthesis": 1, "synthesis": 2})
-APART = Config(**{**vars(NEAR), "name": "apart", "cell": (1, 16, 16)})
+              halo={"analysis": 2, "hyper_analysis": 1, "hyper_synthesis": 1, "synthesis": 1})
+APART = Config(**{**vars(NEAR), "name": "apart", "cell": (1, 16, 16), "halo": {
+    **NEAR.halo, "analysis": 3, "synthesis": 2}})
 both = pytest.mark.parametrize("config", [NEAR, APART], ids=["near", "apart"])
 
 
@@ -72,12 +73,15 @@ def test_the_installed_model_is_the_trained_one(config, tmp_path):
 
 @both
 def test_windows_need_no_more_than_their_halo(config, tmp_path):
-    model = export.export(Autoencoder(config), tmp_path)
-    engine = engines.load(model, 1)
+    engine = engines.load(export.export(Autoencoder(config), tmp_path), 1)
     y = np.random.default_rng(1).normal(0, 9, [9, 9, 9, 32]).astype(np.float32)
-    halo = config.halo["synthesis"]
-    middle = tuple(slice(4 * n, 5 * n) for n in config.cell)
-    around = tuple(slice(halo * n, (halo + 1) * n) for n in config.cell)
-    near = (slice(4 - halo, 5 + halo),) * 3
-    whole, part = engine.run("synthesis", y)[middle], engine.run("synthesis", y[near])[around]
-    np.testing.assert_allclose(whole, part, atol=1e-3)
+    x = np.random.default_rng(2).uniform(0, 255, [9 * n for n in config.cell] + [1])
+    ones = 1, 1, 1
+    for name, given, cell_in, cell_out in (("synthesis", y, ones, config.cell), (
+            "analysis", x.astype(np.float32), config.cell, ones)):
+        halo = config.halo[name]
+        near = windows.samples((slice(4 - halo, 5 + halo),) * 3, cell_in)
+        middle = windows.samples((slice(4, 5),) * 3, cell_out)
+        around = windows.samples((slice(halo, halo + 1),) * 3, cell_out)
+        whole, part = engine.run(name, given)[middle], engine.run(name, given[near])[around]
+        np.testing.assert_allclose(whole, part, atol=1e-3)

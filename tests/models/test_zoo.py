@@ -95,7 +95,7 @@ def test_models_are_found_by_name_folder_and_digest(photo, tmp_path, monkeypatch
     assert zoo.find(str(other)).name == "other"
     with pytest.raises(CodecError, match=r"'other' is not installed; installed: exact, "
                                          "exact-signal, exact-volume, photo, photo-eyes, "
-                                         "video$") as told:
+                                         "video, volume, volume-planes$") as told:
         zoo.find("other")
     assert told.value.kind == "missing"
     changed(photo, tmp_path / "photo", name="mine")
@@ -104,7 +104,8 @@ def test_models_are_found_by_name_folder_and_digest(photo, tmp_path, monkeypatch
     monkeypatch.setenv("CODEC_MODELS", str(tmp_path / "models"))
     assert zoo.find("other").path == other
     assert [model.name for model in zoo.installed()] == [
-        "other", "exact", "exact-signal", "exact-volume", "photo", "photo-eyes", "video"]
+        "other", "exact", "exact-signal", "exact-volume", "photo", "photo-eyes", "video",
+        "volume", "volume-planes"]
 
 
 def test_weights_that_are_not_installed_are_named(photo):

@@ -7,5 +7,6 @@ LEAN = True
 MODEL = Config("volume", family="volume", channels=(64, 96), latents=256, hyper_latents=64,
                slices=(16, 48, 64, 128), quarters=True, context=64, rdoq=0.5, feedback=0.7,
                lambdas=(0.0005, 12.0), samples=1, whole=False, cell=(4, 8, 8), hyper_cell=(4, 4, 4),
-               halo={"analysis": 3, "hyper_analysis": 1, "hyper_synthesis": 1, "synthesis": 2})
-TRAINING = dict(minutes=90, batch=4, patch=(16, 64, 64), adam=1.6e-3, muon=2e-3, ema=0.999)
+               halo={"analysis": 2, "hyper_analysis": 1, "hyper_synthesis": 1, "synthesis": 1})
+TRAINING = dict(minutes=90, batch=4, patch=(16, 64, 64), adam=1.6e-3, muon=2e-3, ema=0.999,
+                relative=True)

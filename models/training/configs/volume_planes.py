@@ -13,4 +13,5 @@ MODEL = Config("volume-planes", family="volume", channels=(64, 96), latents=256,
                lambdas=(0.0005, 12.0), samples=1, whole=False, cell=(1, 16, 16),
                hyper_cell=(4, 4, 4),
                halo={"analysis": 3, "hyper_analysis": 1, "hyper_synthesis": 1, "synthesis": 2})
-TRAINING = dict(minutes=60, batch=4, patch=(4, 128, 128), adam=1.6e-3, muon=2e-3, ema=0.999)
+TRAINING = dict(minutes=60, batch=4, patch=(4, 128, 128), adam=1.6e-3, muon=2e-3, ema=0.999,
+                relative=True)

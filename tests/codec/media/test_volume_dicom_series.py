@@ -240,7 +240,7 @@ def test_a_refused_series_leaves_nothing(command, tmp_path):
     assert os.listdir(tmp_path) == ["scan"]
     series(tmp_path / "fine")
     status, _, err = command("compress", tmp_path / "fine")
-    assert status == 1 and "give --lossless or --max-error" in err
+    assert status == 1 and "give --lossless, --max-error or a --quality" in err
 
 
 def test_names_that_lead_elsewhere_are_refused(command, tmp_path):
