@@ -24,9 +24,9 @@ FORM_SIGNALS = 96       # that tell how large numbers get
 KNOWN = 200.0           # symbols that a logistic table counts for, beside those that were seen
 LEAST = 64              # samples: what is smaller stays in the graph
 ORDERS: dict[int, list[tuple[int, ...]]] = {
-          2: [(1, 0)],  # by rank, the axes that kernels have in a graph: matrices, and kernels of
-          3: [(2, 0, 1)], 4: [(3, 0, 1, 2), (2, 0, 1, 3)], 5: [    # 1, 2, 3 axes
-              (0, 1, 2, 3, 4), (4, 0, 1, 2, 3)]}
+    # by rank, the axes that kernels have in a graph: matrices, and kernels of 1, 2, 3 axes
+    2: [(1, 0), (0, 1)], 3: [(2, 0, 1)], 4: [(3, 0, 1, 2), (2, 0, 1, 3)],
+    5: [(0, 1, 2, 3, 4), (4, 0, 1, 2, 3)]}
 SIDE = {1: 1 << 16, 2: 512, 3: 64}      # of the signal that products are counted on, by rank
 
 

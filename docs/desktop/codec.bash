@@ -2,7 +2,7 @@
 _codec() {
     local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]} offered= options
     case ${COMP_WORDS[1]} in
-        compress) options="-q --quality --target-size --target-bpp --target-bitrate --target-psnr --target-ssimulacra2 --lossless --max-error --tune --model --measure --fps --strip --exact-alpha -o --engine --threads --force --skip-existing --json --quiet --verbose -r --max-pixels --debug --help" ;;
+        compress) options="-q --quality --target-size --target-bpp --target-bpv --target-bitrate --target-psnr --target-ssimulacra2 --lossless --max-error --tune --model --measure --fps --strip --exact-alpha -o --engine --threads --force --skip-existing --json --quiet --verbose -r --max-pixels --debug --help" ;;
         decompress) options="-o --to --crop --start --end --keep-going --model --engine --threads --force --skip-existing --json --quiet --verbose -r --max-pixels --debug --help" ;;
         info) options="--json --quiet -r --debug --help" ;;
         verify) options="--model --json --quiet -r --max-pixels --debug --help" ;;
