@@ -219,13 +219,16 @@ def build(config, settings: dict) -> Trainer:
 
 
 def begin_with(optimizer: Optimizer, start: InstalledModel) -> None:
-    """Gives the weights that fit, by name and shape, to a run.
+    """Gives the weights that fit, by name and shape, to a run; those of transforms only where a
+    latent spans as much: a linear path of other cells may have as many weights.
 
     Raises:
         ValueError: if none does.
     """
+    alike = start.config.cell == optimizer.config.cell
     fitting = [n for n, v in optimizer.all.items()
-               if n in start.params and start.params[n].shape == v.shape]
+               if n in start.params and start.params[n].shape == v.shape
+               and (alike or not n.startswith(("analysis/", "synthesis/")))]
     if not fitting:
         raise ValueError(f"model {start.name!r} has no weights that fit this configuration")
     for n in fitting:

@@ -8,6 +8,7 @@ from codec import engines, windows
 from codec.models import export, volume
 from codec.models.autoencoder import Autoencoder
 from codec.models.config import Config
+from codec.models.training import loop
 
 NEAR = Config("near", family="volume", channels=(16, 8), latents=32, hyper_latents=4,
               slices=(8, 24), quarters=True, context=8, rdoq=0.5, feedback=0.7, samples=1,
@@ -85,3 +86,14 @@ def test_windows_need_no_more_than_their_halo(config, tmp_path):
         around = windows.samples((slice(halo, halo + 1),) * 3, cell_out)
         whole, part = engine.run(name, given)[middle], engine.run(name, given[near])[around]
         np.testing.assert_allclose(whole, part, atol=1e-3)
+
+
+def test_no_linear_path_of_other_cells_is_begun_with(tmp_path):
+    """It has the same shape, and other frequencies."""
+    near, apart = Autoencoder(NEAR), Autoencoder(APART)
+    optimizer, before = loop.Trainer(apart, 1e-3, 1e-3).optimizer, apart.analysis.linear.numpy()
+    assert before.shape == near.analysis.linear.shape
+    near.gain.assign_add(tf.ones_like(near.gain))
+    loop.begin_with(optimizer, export.export(near, tmp_path))
+    assert (apart.analysis.linear.numpy() == before).all()
+    np.testing.assert_allclose(apart.gain, near.gain, rtol=1e-3)

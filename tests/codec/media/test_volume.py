@@ -13,7 +13,7 @@ from codec import bitstream
 from codec.media import volume, volume_plan
 from tests.codec.media.made import joined, sections_of, told_otherwise
 
-GOLDEN = Path(__file__).parents[2] / "data" / "golden" / "volume_levels.tfci"
+GOLDEN = Path(__file__).parents[2] / "data" / "golden"
 
 
 def made(shape, dtype=np.int16, seed=0, scale=900.0):
@@ -230,3 +230,26 @@ def test_another_shape_in_the_header_is_refused(blob):
         parts[0] = parts[0]._replace(payload=dataclasses.replace(header, shape=shape).pack())
         with pytest.raises(codec.CodecError, match=r"contradict|damaged|--max-pixels"):
             codec.decompress(joined(parts))
+
+
+# ---- golden streams
+
+@pytest.mark.parametrize("name, shape, dtype, least, symbols, sha256", [
+    ("volume_levels", (9, 70, 75), np.float32, 40, 0, ""),
+    ("volume_planes", (3, 70, 75), np.uint16, 40, 0, "")])
+def test_golden_streams_decode_to_what_they_did(name, shape, dtype, least, symbols, sha256):
+    """Made from `golden_of(shape, dtype)` at quality 55."""
+    path = GOLDEN / f"{name}.tfci"
+    assert codec.verify(path) == {"symbols": symbols, "sha256": sha256}
+    samples, again = golden_of(shape, dtype), codec.decompress(path).samples
+    assert again.dtype == samples.dtype
+    assert (np.isfinite(again) == np.isfinite(samples)).all()
+    fine = np.isfinite(samples)
+    assert decibels(samples[fine], again[fine]) > least
+
+
+def golden_of(shape, dtype):
+    samples = made(shape, dtype)
+    if samples.dtype.kind == "f":
+        samples[1, 2, 3:9] = np.nan
+    return samples

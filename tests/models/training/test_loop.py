@@ -194,7 +194,8 @@ def test_training_resumes_and_exports(two_steps, pictures, tmp_path, photo):
     with pytest.raises(ValueError, match="start and resume exclude each other"):
         loop.train(two_steps, source, tmp_path / "again", start=made, resume=True)
     with pytest.raises(ValueError, match="no weights that fit"):
-        loop.begin_with(optimizer, SimpleNamespace(name="odd", params={}))
+        loop.begin_with(optimizer, SimpleNamespace(
+            name="odd", params={}, config=optimizer.config))
     blob = codec.compress(photo, quality=50, model=str(tmp_path / "model"))
     decoded = codec.decompress(blob, model=str(tmp_path / "model")).pixels
     assert codec.psnr(photo, decoded) > 20
