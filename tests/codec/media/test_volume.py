@@ -235,8 +235,10 @@ def test_another_shape_in_the_header_is_refused(blob):
 # ---- golden streams
 
 @pytest.mark.parametrize("name, shape, dtype, least, symbols, sha256", [
-    ("volume_levels", (9, 70, 75), np.float32, 40, 0, ""),
-    ("volume_planes", (3, 70, 75), np.uint16, 40, 0, "")])
+    ("volume_levels", (9, 70, 75), np.float32, 40, 69120,
+     "9fbcd4d822e23a8f720b16b060f7f8e369f2303197deaa8c936b05ab0be07a23"),
+    ("volume_planes", (3, 70, 75), np.uint16, 40, 19200,
+     "3cef5507be370dd2f1fecc1689fb408b67779f72e8af440f92373cb2206f4107")])
 def test_golden_streams_decode_to_what_they_did(name, shape, dtype, least, symbols, sha256):
     """Made from `golden_of(shape, dtype)` at quality 55."""
     path = GOLDEN / f"{name}.tfci"
