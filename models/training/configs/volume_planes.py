@@ -4,7 +4,8 @@
 Planes have a DCT of 16x16 each; only networks, and what codes latents, look across them.
 
 The shipped weights: averages, from the DCT, with the exact networks and hyper-analysis of `volume`
-to begin with, at 0.9 of the rates, 20 minutes, 4,425 steps on two CPU cores, on the same recordings.
+to begin with, at 0.9 of the rates, 20 minutes, 4,425 steps on two CPU cores, on the same
+recordings.
 """
 
 from codec.models.config import Config
