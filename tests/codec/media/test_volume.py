@@ -40,7 +40,7 @@ def blob(scan):
 
 def decibels(samples, shown):
     error = np.mean((samples.astype(float) - shown)**2)
-    return 10 * np.log10((samples.max() - samples.min())**2 / error)
+    return 10 * np.log10(np.ptp(samples.astype(float))**2 / error)
 
 
 # ---- what comes back
