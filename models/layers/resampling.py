@@ -160,7 +160,7 @@ def depth_to_space(x, factors):
     array([[0., 1.],
            [2., 3.]], dtype=float32)
     """
-    if max(factors) == 1:
+    if max(factors, default=1) == 1:
         return x
     if len(factors) == 2 and factors[0] == factors[1]:
         return tf.nn.depth_to_space(x, factors[0])

@@ -130,12 +130,13 @@ def test_wrong_usage_is_status_2(command, args):
 def test_unknown_models_and_configs(command, picture, tmp_path):
     status, _, err = command("compress", picture, "--model", "nope")
     assert status == 1 and err == ("codec: error: model 'nope' is not installed; installed: "
-                                   "exact, exact-signal, exact-volume, photo, photo-eyes, video\n")
+                                   "exact, exact-signal, exact-volume, photo, photo-eyes, video, "
+                                   "volume, volume-planes\n")
     status, _, err = command("train", tmp_path, "--config", "nope", "--out", tmp_path / "t")
     assert status == 1 and err == ("codec: error: config 'nope' is not known; known: "
                                    "exact, exact-signal, exact-volume, factorized, hyperprior, "
                                    "mean-scale, "
-                                   "photo, photo-eyes, video\n")
+                                   "photo, photo-eyes, video, volume, volume-planes\n")
 
 
 def test_measuring_keeps_to_the_threads_too(command, picture, monkeypatch):
@@ -164,7 +165,8 @@ def test_training_begins_with_an_installed_model_or_not_at_all(command, tmp_path
     status, out, err = command("train", tmp_path, "--start", "nope", "--out", tmp_path / "t")
     assert (status, out) == (1, "") and not (tmp_path / "t").exists()
     assert err == ("codec: error: model 'nope' is not installed; installed: exact, "
-                   "exact-signal, exact-volume, photo, photo-eyes, video\n")
+                   "exact-signal, exact-volume, photo, photo-eyes, video, volume, "
+                   "volume-planes\n")
     assert "unexpected" not in err
 
 
@@ -176,7 +178,7 @@ def test_info_verify_models(command, picture):
     assert json.loads(command("verify", f"{picture}.tfci", "--json")[1])["symbols"] == 5 * 7 * 384
     listed = json.loads(command("models", "--json")[1])
     assert [m["name"] for m in listed] == ["exact", "exact-signal", "exact-volume", "photo",
-                                           "photo-eyes", "video"]
+                                           "photo-eyes", "video", "volume", "volume-planes"]
     costs = {m["name"]: m["kmac_per_pixel"]["decode"] for m in listed}
     assert 5 < costs["photo"] == costs["photo-eyes"] < 25 and 2 < costs["exact-volume"] < 3
     assert "photo" in command("models")[1]
@@ -343,8 +345,9 @@ def test_volumes_come_back_as_files(command, tmp_path):
     assert (status, err) == (0, "") and "quality" in out
     assert (tmp_path / "scan.npy.tfci").stat().st_size <= samples.size / 4
     status, out, _ = command("decompress", tmp_path / "scan.npy.tfci", "--start", "2", "--end", "4",
-                             "-o", tmp_path / "part.npy")
-    assert status == 0 and np.load(tmp_path / "part.npy").shape == (2, 20, 24)
+                             "-o", tmp_path / "planes.npy")
+    assert status == 0 and np.load(tmp_path / "planes.npy").shape == (2, 20, 24)
+    (tmp_path / "planes.npy").unlink()
     report = json.loads(command("compress", tmp_path / "scan.npy", "--max-error", "5%", "--force",
                                 "--json", "--measure")[1])
     assert report["max_error"] == 4 and report["largest_error"] <= 4

@@ -316,5 +316,5 @@ def test_a_bitrate_is_never_exceeded(frames, photo):
 
 def test_pictures_have_no_seconds(photo):
     blob = codec.compress(photo[:16, :16], quality=10)
-    with pytest.raises(codec.CodecError, match="is no clip but a picture"):
+    with pytest.raises(codec.CodecError, match="is a picture: only clips have seconds"):
         codec.decompress(blob, crop=codec.Seconds(1, 2))

@@ -26,8 +26,9 @@ def test_every_crop_is_a_part_of_an_array_as_it_is_or_mirrored(rank):
     assert crops.shape == (400, *patch, arrays[0].shape[-1]) and crops.dtype == np.int32
     drawn = []
     for crop in crops:
-        mirrored = crop[..., 0, 0].ravel()[0] > crop[..., -1, 0].ravel()[0]
-        crop = crop[..., ::-1, :] if mirrored else crop
+        for axis in range(3) if rank == 3 else [rank - 1]:
+            mirrored = crop.take(0, axis).ravel()[0] > crop.take(-1, axis).ravel()[0]
+            crop = np.flip(crop, axis) if mirrored else crop
         which = int(crop.min() >= 10_000)
         array = arrays[which]
         [corner] = np.argwhere(array == crop.ravel()[0])

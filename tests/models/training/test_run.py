@@ -25,7 +25,8 @@ def test_a_configuration_is_a_medium_a_model_and_how_it_is_trained(name):
 def test_a_configuration_that_is_none_is_said_with_those_there_are(name, pictures, tmp_path):
     with pytest.raises(ValueError, match=f"config '{name}' is not known; known: exact, "
                                          "exact-signal, exact-volume, factorized, hyperprior, "
-                                         r"mean-scale, photo, photo-eyes, video$"):
+                                         r"mean-scale, photo, photo-eyes, video, "
+                                         r"volume, volume-planes$"):
         run.train_and_export(name, pictures, str(tmp_path))
 
 
