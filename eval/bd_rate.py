@@ -10,6 +10,7 @@ in the piecewise form of the package bjontegaard.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -110,3 +111,38 @@ def _cut(curve, low: float, high: float) -> np.ndarray:
         points += [(end, float(between(np.log(end)))) for end in (low, high)
                    if rate[0] < end < rate[-1] and end not in rate]
     return np.array(sorted(points)).reshape(-1, 2) if points else np.full([1, 2], np.nan)
+
+
+def over(anchor: list[dict], test: list[dict], db: tuple[float, float]) -> float | None:
+    """Percent of rate that the test takes more than the anchor, over a range of PSNR as far as both
+    reach it; None if that is less than a tenth of it.
+    Points have bpp and psnr; those of no error are left out."""
+    pairs = [sorted({(point["bpp"], point["psnr"]) for point in points if point["psnr"] < 100})
+             for points in (anchor, test)]
+    logs = []
+    for value in np.linspace(*db, 101):
+        rates = [rate_at(pair, float(value)) for pair in pairs]
+        if rates[0] and rates[1]:
+            logs.append(np.log(rates[1] / rates[0]))
+    return float(100 * (np.exp(np.mean(logs)) - 1)) if len(logs) > 9 else None
+
+
+def table(results: dict[str, dict[str, list[dict]]], db: tuple[float, float]) -> Iterator[str]:
+    """Lines: of each file what "codec" takes more than each of the others; and the means."""
+    names = [name for name in next(iter(results.values())) if name != "codec"]
+    wide = 2 + max(map(len, [*names, "+100.0%"]))
+    first = 2 + max(map(len, [*results, "mean"]))
+    yield " " * first + "".join(f"{name:>{wide}}" for name in names)
+    columns: dict[str, list[float]] = {name: [] for name in names}
+    for file, found in results.items():
+        cells = [over(found[name], found["codec"], db) for name in names]
+        for name, rate in zip(names, cells):
+            columns[name] += [] if rate is None else [rate]
+        yield f"{file:<{first}}" + _cells(cells, wide)
+    yield f"{'mean':<{first}}" + _cells(
+        [float(np.mean(c)) if c else None for c in columns.values()], wide)
+
+
+def _cells(rates: list[float | None], wide: int) -> str:
+    return "".join(f"{'-':>{wide}}" if rate is None else f"{rate:>+{wide - 1}.1f}%"
+                   for rate in rates)

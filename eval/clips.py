@@ -139,17 +139,6 @@ def curves(path: Path, names: Sequence[str], qualities: Sequence[float]) -> dict
     return out
 
 
-def bd(anchor: list[Point], test: list[Point]) -> float | None:
-    """Percent of rate that the test takes more than the anchor."""
-    pairs = [[(point["bpp"], point["psnr"]) for point in points] for points in (anchor, test)]
-    logs = []
-    for db in np.linspace(*RANGE, 101):
-        rates = [bd_rate.rate_at(pair, float(db)) for pair in pairs]
-        if rates[0] and rates[1]:
-            logs.append(np.log(rates[1] / rates[0]))
-    return float(100 * (np.exp(np.mean(logs)) - 1)) if len(logs) > 9 else None
-
-
 def views(path: Path, quality: float) -> list[tuple[str, np.ndarray]]:
     """The source, ours, and x264 of at most as many bytes; and what each is called."""
     source = shown(str(path))
@@ -177,19 +166,8 @@ def sheet(rows: list[np.ndarray]) -> Image.Image:
 
 
 def table(results: dict[str, dict[str, list[Point]]]) -> Iterator[str]:
-    """Lines: of each clip what ours takes more than each of the others; and the means."""
-    names = [name for name in next(iter(results.values())) if name != "codec"]
-    yield f"{'':<16}" + "".join(f"{name:>18}" for name in names)
-    columns: dict[str, list[float]] = {name: [] for name in names}
-    for clip, found in results.items():
-        cells = []
-        for name in names:
-            rate = bd(found[name], found["codec"])
-            cells.append(f"{'-':>18}" if rate is None else f"{rate:>+17.1f}%")
-            columns[name] += [] if rate is None else [rate]
-        yield f"{clip:<16}" + "".join(cells)
-    yield f"{'mean':<16}" + "".join(f"{np.mean(c):>+17.1f}%" if c else f"{'-':>18}"
-                                    for c in columns.values())
+    """Lines: of each clip what ours takes more than each of the others; the means; and speeds."""
+    yield from bd_rate.table(results, RANGE)
     speeds = np.mean([p["fps"] for found in results.values() for p in found["codec"]], 0)
     yield f"ours: {speeds[0]:.2f} frames/s to compress, {speeds[1]:.2f} to decompress"
 

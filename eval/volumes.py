@@ -17,7 +17,7 @@ import io
 import json
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -139,35 +139,6 @@ def curve(samples: np.ndarray, coder: Coder, settings: Sequence[float]) -> list[
     return out
 
 
-def bd(anchor: list[Point], test: list[Point]) -> float | None:
-    """Percent of rate that the test takes more than the anchor, over RANGE, as far as both reach;
-    None if that is less than a decibel."""
-    pairs = [sorted({(point["bpp"], point["psnr"]) for point in points if point["psnr"] < 100})
-             for points in (anchor, test)]
-    logs = []
-    for db in np.arange(*RANGE, 0.1):
-        rates = [bd_rate.rate_at(pair, float(db)) for pair in pairs]
-        if rates[0] and rates[1]:
-            logs.append(np.log(rates[1] / rates[0]))
-    return float(100 * (np.exp(np.mean(logs)) - 1)) if len(logs) > 9 else None
-
-
-def table(results: dict[str, dict[str, list[Point]]]) -> Iterator[str]:
-    """Lines: of each file what ours takes more than each of the others; and the means."""
-    names = [name for name in next(iter(results.values())) if name != "codec"]
-    yield f"{'':<34}" + "".join(f"{name:>11}" for name in names)
-    columns: dict[str, list[float]] = {name: [] for name in names}
-    for file, found in results.items():
-        cells = []
-        for name in names:
-            rate = bd(found[name], found["codec"])
-            cells.append(f"{'-':>11}" if rate is None else f"{rate:>+10.1f}%")
-            columns[name] += [] if rate is None else [rate]
-        yield f"{file[:33]:<34}" + "".join(cells)
-    yield f"{'mean':<34}" + "".join(f"{np.mean(c):>+10.1f}%" if c else f"{'-':>11}"
-                                    for c in columns.values())
-
-
 def slices(samples: np.ndarray) -> list[np.ndarray]:
     """Three planes through the middle of the last three axes, at right angles; of a series, of its
     middle one."""
@@ -207,6 +178,6 @@ def run(paths: Sequence[Path], out: str | Path, names: Sequence[str] | None = No
         looks[path.name] = list(zip(slices(samples), slices(shown)))
         print(f"{path.name}: " + "; ".join(f"{p['bpp']:.3f} bits, {p['psnr']:.2f} dB"
                                            for p in points), flush=True)
-    lines = list(table(results)) if "codec" in (names or known) else []
+    lines = list(bd_rate.table(results, RANGE)) if "codec" in (names or known) else []
     volume_page.write(results, lines, looks, out)
     return lines

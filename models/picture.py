@@ -111,7 +111,7 @@ class PhotoAnalysis(tf.Module):
             signal_down(latents, 3, "down"),
         ], name="network")
         self.network.build([None, None, None, 192])
-        _shrink(self.network.layers[-1])
+        shrink(self.network.layers[-1])
 
     def __call__(self, x):
         x = x - 0.5
@@ -137,7 +137,7 @@ class PhotoSynthesis(tf.Module):
             layers.Conv2D(192, 1, name="patches", dtype="float32"),
         ], name="network")
         self.network.build([None, None, None, latents])
-        _shrink(self.network.layers[-1])
+        shrink(self.network.layers[-1])
 
     def __call__(self, y):
         return self.shown(y, self.network(y / NETWORK_GAIN))
@@ -245,6 +245,7 @@ def _linear(x, matrix):
         return tf.nn.conv2d(x, matrix[None, None], 1, "VALID")
 
 
-def _shrink(layer):
+def shrink(layer):
+    """Lets a layer begin near zero."""
     for variable in layer.trainable_variables:
         variable.assign(SMALL_START * variable)

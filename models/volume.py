@@ -20,10 +20,9 @@ from codec.models.config import LATENT_STEP, SAMPLE_STEP, Cell, Config
 from codec.models.layers import GDN, SignalConv3D
 from codec.models.layers.resampling import depth_to_space, space_to_depth
 from codec.models.learning import Learning, of_layers
-from codec.models.picture import NETWORK_GAIN, leaky_relu
+from codec.models.picture import NETWORK_GAIN, leaky_relu, shrink
 
 layers = tf.keras.layers
-SMALL_START = 0.05      # networks start near zero: begin as the linear codec
 
 
 def transforms(config: Config):
@@ -107,7 +106,7 @@ class VolumeAnalysis(tf.Module):
             signal(latents, 3, "down", down=self.scale),
         ], name="network")
         self.network.build([None, None, None, None, math.prod(self.half) * samples])
-        _shrink(self.network.layers[-1])
+        shrink(self.network.layers[-1])
 
     def __call__(self, x):
         x = x - 0.5
@@ -133,7 +132,7 @@ class VolumeSynthesis(tf.Module):
             signal(math.prod(self.half) * samples, 1, "patches", dtype="float32"),
         ], name="network")
         self.network.build([None, None, None, None, latents])
-        _shrink(self.network.layers[-1])
+        shrink(self.network.layers[-1])
 
     def __call__(self, y):
         linear = depth_to_space(_times(y / LATENT_STEP, self.linear), self.cell)
@@ -177,8 +176,3 @@ class VolumeHyperAnalysis(tf.Module):
 def _times(x, matrix):
     with tf.name_scope("linear"):       # what the exported graph calls it, as its weight
         return tf.nn.conv3d(x, matrix[None, None, None], [1] * 5, "VALID")
-
-
-def _shrink(layer):
-    for variable in layer.trainable_variables:
-        variable.assign(SMALL_START * variable)

@@ -99,22 +99,23 @@ def compress(volume: Volume, target: Target, engine: Engine, instead: Engine | N
     extras = [Section(bitstream.AROUND, pack_around(volume.around))] if volume.around else []
     extras += value_range.pack(values, {"order": plan.order, "slab": plan.slab,
                                         "form": volume.form, "channels": volume.channels})
-    model, slabs = engine.model, range(len(_boxes(plan)))
-    few = 4 * volume.samples.size <= KEPT
+    few, analysed = 4 * volume.samples.size <= KEPT, dict[int, np.ndarray]()
 
-    @lru_cache(maxsize=len(slabs) if few else 1)
-    def analysed(number: int) -> np.ndarray:
-        return volume_slab.analyse(_levels(volume, values, plan, _boxes(plan)[number]), engine)
+    def header(quality: float) -> Header:
+        return _header(plan, rate_control.round_quality(engine.model.coded(quality)), engine)
 
     def prepared(quality: float) -> Iterator[tuple]:
-        header = _header(plan, rate_control.round_quality(model.coded(quality)), engine)
-        for slab in _slabs(plan, header):
+        for slab in _slabs(plan, header(quality)):
             levels = _levels(volume, values, plan, slab.box)
-            yield slab, levels, *volume_slab.latents_of(analysed(slab.number), levels, slab, engine)
+            y = analysed.get(slab.number)
+            if y is None:
+                y = volume_slab.analyse(levels, engine)
+                if few:
+                    analysed[slab.number] = y
+            yield slab, levels, *volume_slab.latents_of(y, levels, slab, engine)
 
     def sections(quality: float) -> Iterator[Section]:
-        header = _header(plan, rate_control.round_quality(model.coded(quality)), engine)
-        yield from [Section(bitstream.HEADER, header.pack()), *extras]
+        yield from [Section(bitstream.HEADER, header(quality).pack()), *extras]
         for slab, _, scaled, z in prepared(quality):
             yield from volume_slab.encode(scaled, z, slab, engine)
 
@@ -243,20 +244,14 @@ def decompress(header: Header, sections: Iterable[Section], engine: Engine,
     if header.medium.exact:
         return volume_exact.decompress(header, sections, engine, part, lost)
     found, form, around, plan, colours, units, slabs = _parts(header, sections, lost is not None)
-    rank = len(found.shape) - colours
 
     def values(box: Box) -> np.ndarray:
         """Of a box of the file's axes."""
         bad: list[Box] = []
         levels = _decoded(units, slabs, plan, plan.as_coded(box), engine,
                           None if lost is None else bad)
-        shown = found.values(np.moveaxis(levels, range(4), plan.order))
-        shown = shown.reshape(*(s.stop - s.start for s in box), *found.shape[rank:])
-        found.put_strange(shown, box)
-        if lost is not None:
-            exact_tiles.blank(shown, box, [plan.of_file(gone, rank) for gone in bad], lost)
-        return shown
-    area = volume_plan.area_of(part, found.shape[:rank])
+        return volume_plan.values_of(found, levels, plan, box, bad, lost)
+    area = volume_plan.area_of(part, found.shape[:len(found.shape) - colours])
     samples = volume_plan.shown(plan, found.shape, found.dtype, area, engine.threads,
                                 values)
     return Volume(samples, form, () if part else around, colours)

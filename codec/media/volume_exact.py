@@ -143,7 +143,6 @@ def decompress(header: Header, sections: Iterable[Section], engine: Engine,
         units = (units + [Unit(None, [b""] * header.tiles)] * slabs)[:slabs]
     if len(units) != slabs:
         raise CodecError(f"cut short or damaged: holds {len(units)} of {slabs} slabs", "damaged")
-    rank = len(numbers.shape) - colours
     threads = exact.compiled.threads(header.size, engine.threads)
 
     def values(box: Box) -> np.ndarray:
@@ -151,13 +150,8 @@ def decompress(header: Header, sections: Iterable[Section], engine: Engine,
         bad: list[Box] = []
         whole = _decode(units, plan, header, bound, plan.as_coded(box), threads,
                         engine.model.predictor, None if lost is None else bad)
-        found = numbers.values(np.moveaxis(whole, range(4), plan.order))
-        found = found.reshape(*(s.stop - s.start for s in box), *numbers.shape[rank:])
-        numbers.put_strange(found, box)
-        if lost is not None:
-            exact_tiles.blank(found, box, [plan.of_file(gone, rank) for gone in bad], lost)
-        return found
-    area = volume_plan.area_of(part, numbers.shape[:rank])
+        return volume_plan.values_of(numbers, whole, plan, box, bad, lost)
+    area = volume_plan.area_of(part, numbers.shape[:len(numbers.shape) - colours])
     samples = volume_plan.shown(plan, numbers.shape, numbers.dtype, area, TOGETHER * threads,
                                 values)
     return Volume(samples, told["form"], () if part else around, colours)

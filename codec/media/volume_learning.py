@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-PEAK = 255.0
+from codec.value_range import PEAK
+
 ORDERS = (0, 1, 2), (1, 0, 2), (2, 0, 1)        # as `volume` tries them
 MOST = 3                # of a series
 OUTLIERS = 0.005        # share of the samples: those that reach out are cut in a second range

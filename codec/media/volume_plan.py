@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from codec import bitstream, windows
+from codec import bitstream, exact_tiles, windows
 from codec.bands import Bands
 from codec.media.volume_value import Volume
 from codec.models.errors import CodecError
@@ -148,6 +148,20 @@ def area_of(part: Part | None, shape: tuple[int, ...]) -> Box:
                          f"{'x'.join(map(str, reversed(shape)))} samples; allowed are {2 * rank} "
                          "numbers: where it starts, then its size", "usage")
     return tuple(slice(start, start + size) for start, size in zip(starts, sizes))
+
+
+def values_of(found: Any, coded: np.ndarray, plan: Plan, box: Box, bad: list[Box],
+              lost: list[Box] | None) -> np.ndarray:
+    """Values of a box of the file's axes. found: what gives them of what is coded,
+    [stacks, planes, height, width, C]; bad: damaged boxes of the coded axes, which `lost` gets, and
+    which are 0."""
+    rank = len(box)
+    values = found.values(np.moveaxis(coded, range(4), plan.order))
+    values = values.reshape(*(s.stop - s.start for s in box), *found.shape[rank:])
+    found.put_strange(values, box)
+    if lost is not None:
+        exact_tiles.blank(values, box, [plan.of_file(gone, rank) for gone in bad], lost)
+    return values
 
 
 def shown(plan: Plan, shape: tuple[int, ...], dtype: np.dtype, area: Box, together: int,

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 import codec
-from codec.eval import clips, datasets
+from codec.eval import bd_rate, clips, datasets
 from tests.codec.media.made_clips import file_of, moving
 from tests.eval import browser
 
@@ -49,8 +49,9 @@ def test_a_sheet_shows_all_three(made):
 def test_bd_rates_are_of_what_both_reach():
     def points(factor):
         return [{"bpp": factor * 0.02 * 2**i, "psnr": 26.0 + 3 * i} for i in range(4)]
-    assert clips.bd(points(1), points(0.8)) == pytest.approx(-20)
-    assert clips.bd(points(1), [{"bpp": 1.0, "psnr": 50.0}, {"bpp": 2.0, "psnr": 60.0}]) is None
+    assert bd_rate.over(points(1), points(0.8), clips.RANGE) == pytest.approx(-20)
+    assert bd_rate.over(points(1), [{"bpp": 1.0, "psnr": 50.0}, {"bpp": 2.0, "psnr": 60.0}],
+                        clips.RANGE) is None
 
 
 @pytest.mark.parametrize("names, message", [

@@ -64,13 +64,6 @@ def test_the_sheet_shows_slices_before_and_after(made):
     assert before.std() > 20 and 0 < np.abs(before - after).mean() < 8
 
 
-def test_bd_rates_are_of_what_both_reach():
-    def points(factor):
-        return [{"bpp": factor * 0.02 * 2**i, "psnr": 36.0 + 3 * i} for i in range(4)]
-    assert volumes.bd(points(1), points(0.8)) == pytest.approx(-20)
-    assert volumes.bd(points(1), [{"bpp": 1.0, "psnr": 70.0}, {"bpp": 2.0, "psnr": 80.0}]) is None
-
-
 @pytest.mark.parametrize("names, message", [
     (["codec", "h264"], "codec 'h264' is not known for volumes"),
     (["x265"], r"results\.json exists: choose another folder")])
